@@ -1,0 +1,50 @@
+// What every boot door hands to the kernel, whatever the protocol.
+//
+// A door copies; nothing in here points into memory that belongs to the loader. What a door found
+// wrong in the loader's data it writes into `notes`, in words, and goes on with what is left.
+#pragma once
+
+#include "lib/types.h"
+
+enum boot_protocol {
+    BOOT_UNKNOWN, // neither magic matched: the kernel still runs, with nothing from the loader
+    BOOT_MULTIBOOT1,
+    BOOT_PVH,
+};
+
+// Types of the memory map, ACPI 6.5 table 15.4 ("Address Range Types"); Multiboot 1 and PVH use the
+// same numbers.
+#define MEMORY_RAM          1
+#define MEMORY_RESERVED     2
+#define MEMORY_ACPI_RECLAIM 3
+#define MEMORY_ACPI_NVS     4
+
+struct memory_region {
+    uint64_t base;
+    uint64_t length; // bytes, never 0, and base + length never wraps
+    uint32_t type;
+};
+
+#define BOOT_CMDLINE_MAX 2048 // bytes with the NUL; Linux's own limit on x86
+#define BOOT_REGIONS_MAX 128
+#define BOOT_NOTES_MAX   8
+#define BOOT_NOTE_MAX    96
+
+struct boot_info {
+    enum boot_protocol protocol;
+    char loader[64];                // the loader's own name for itself, "" if it gave none
+    char cmdline[BOOT_CMDLINE_MAX]; // always NUL-terminated, "" if there is none
+    struct memory_region regions[BOOT_REGIONS_MAX];
+    size_t region_count;
+    uint64_t rsdp; // guest-physical address of the ACPI RSDP, 0: the kernel searches
+    char notes[BOOT_NOTES_MAX][BOOT_NOTE_MAX];
+    size_t note_count; // may exceed BOOT_NOTES_MAX; the rest were dropped
+};
+
+// The stable word of a protocol, as records and `expect=boot:` use it: "multiboot1", "pvh",
+// "unknown".
+const char *boot_protocol_word(enum boot_protocol protocol);
+
+// The kernel's one entry: it never returns. Interrupts are off, the stack, GDT, IDT and page tables
+// are ours, and bss is zero.
+_Noreturn void kernel_main(const struct boot_info *info);

@@ -1,0 +1,54 @@
+// A reference clock: a counter of known nominal rate that can be read.
+//
+// Adding one: a file in kernel/clocks/ that ends in a `const struct reference_clock`, and a line in
+// kernel/clocks/table.c. docs/adding-a-clock.md walks through it.
+#pragma once
+
+#include <machine.h>
+
+#include "kernel/platform.h"
+
+enum clock_status {
+    CLOCK_LIVE,
+    CLOCK_COARSE,    // counts, but in steps of several ticks: used, with its steps taken into account
+    CLOCK_ABSENT,    // no such device
+    CLOCK_DEAD,      // reads as all ones or all zeros
+    CLOCK_STUCK,     // reads as one other value
+    CLOCK_BACKWARDS, // counted the wrong way
+    CLOCK_DISABLED,  // there, but it cannot be switched on
+    CLOCK_UNUSED,    // left out by clocks=
+};
+const char *clock_status_word(enum clock_status status); // "live", "coarse", ...
+
+// An exact frequency: numerator / denominator hertz. A numerator of 0 means: no nominal rate.
+struct hertz {
+    uint64_t numerator, denominator;
+};
+
+// What a driver's probe finds out about its device.
+struct clock_info {
+    struct hertz nominal;
+    const char *rate_source; // what the nominal rate rests on: "1/10000000 fs, its period register"
+    // The real rate may differ from the nominal one by -below to +above parts per billion, since
+    // implementations round the constant differently. The enclosure is widened by this.
+    uint32_t below_ppb, above_ppb;
+    unsigned bits;    // width of the counter
+    uint64_t modulus; // ticks until readings repeat; readings count up and lie in [0, modulus)
+    bool wraps;       // false: readings must not be taken across the modulus: the clock is restarted
+    char detail[64];  // where it is: "port 0x608", "0xfed00000, Intel 0x8086"
+};
+
+struct reference_clock {
+    const char *name; // stable word: "pit", "hpet", "pmtimer", "lapic"
+    // Finds the device and starts it. CLOCK_LIVE, or CLOCK_ABSENT, CLOCK_DEAD, CLOCK_DISABLED with
+    // the reason in words. Bounded; touches nothing that was not found first.
+    enum clock_status (*probe)(const struct platform *platform, struct clock_info *info,
+                               char *reason, size_t reason_size);
+    // One reading; `value` counts up. Only after a successful probe.
+    void (*read)(struct bracket *bracket);
+    // Starts the count again at 0, for a clock that does not wrap; else NULL.
+    void (*restart)(void);
+};
+
+// The table of contents: every clock there is, NULL-terminated, in the order of reports.
+extern const struct reference_clock *const clock_table[];

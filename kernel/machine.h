@@ -1,0 +1,244 @@
+// The seam: every instruction that C cannot say, and nothing else.
+//
+// The kernel includes this file as <machine.h>, never as "kernel/machine.h": the image is compiled
+// with -Ikernel, the simulated machine with -Itests/sim, whose machine.h declares the same functions
+// over a model. A driver that goes through this file therefore runs unchanged in both.
+#pragma once
+
+#include "lib/cpuid.h"
+#include "lib/phys.h"
+#include "lib/types.h"
+
+// One reading of a clock: the value, and the TSC before and after the single access that sampled it.
+struct bracket {
+    uint64_t before; // TSC cycles
+    uint64_t after;
+    uint64_t value; // as the device gave it, zero-extended
+};
+
+static inline struct cpuid_words machine_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_words words;
+    __asm__ volatile("cpuid"
+                     : "=a"(words.eax), "=b"(words.ebx), "=c"(words.ecx), "=d"(words.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return words;
+}
+
+// The TSC, ordered against the instructions before and after it. LFENCE on both sides, as Intel SDM
+// vol. 2B "RDTSC" and AMD APM vol. 3 "RDTSC" advise; RDTSCP is not used: it kills a VM on some hosts.
+static inline uint64_t machine_tsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(low), "=d"(high)::"memory");
+    return (uint64_t)high << 32 | low;
+}
+
+// A hint that this is a spin loop.
+static inline void machine_pause(void)
+{
+    __asm__ volatile("pause");
+}
+
+static inline uint8_t machine_in8(uint16_t port)
+{
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline uint16_t machine_in16(uint16_t port)
+{
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline uint32_t machine_in32(uint16_t port)
+{
+    uint32_t value;
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline void machine_out8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
+}
+
+static inline void machine_out16(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port));
+}
+
+static inline void machine_out32(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
+}
+
+// Device memory, by guest-physical address below 4 GiB (mapped one to one, uncached at 3 GiB and up
+// and in the VGA window).
+static inline uint32_t machine_mmio_read32(uint64_t address)
+{
+    uint32_t value;
+    __asm__ volatile("movl %1, %0" : "=r"(value) : "m"(*(volatile uint32_t *)address));
+    return value;
+}
+
+static inline void machine_mmio_write32(uint64_t address, uint32_t value)
+{
+    __asm__ volatile("movl %1, %0" : "=m"(*(volatile uint32_t *)address) : "r"(value));
+}
+
+static inline void machine_mmio_write16(uint64_t address, uint16_t value)
+{
+    __asm__ volatile("movw %1, %0" : "=m"(*(volatile uint16_t *)address) : "r"(value));
+}
+
+// Where execution goes on after a fault at `fault`; both relative to the entry's own address, so that
+// the table needs no relocation. The linker collects the entries between machine_fixups_start and
+// machine_fixups_end; kernel/trap.c searches them on #GP.
+struct machine_fixup {
+    int32_t fault, resume;
+};
+#define MACHINE_FIXUP(fault, resume)                                                              \
+    ".pushsection .fixups, \"a\"\n\t.balign 4\n\t.long " fault " - .\n\t.long " resume            \
+    " - . + 4\n\t.popsection\n\t"
+
+// Reads a model-specific register; false if the CPU raised #GP, and `value` is then 0.
+static inline bool machine_rdmsr(uint32_t msr, uint64_t *value)
+{
+    uint32_t low, high, ok = 0;
+    __asm__ volatile("1: rdmsr\n\tmovl $1, %2\n\tjmp 3f\n"
+                     "2: xorl %%eax, %%eax\n\txorl %%edx, %%edx\n"
+                     "3:\n\t" MACHINE_FIXUP("1b", "2b")
+                     : "=a"(low), "=d"(high), "+r"(ok)
+                     : "c"(msr));
+    *value = (uint64_t)high << 32 | low;
+    return ok;
+}
+
+// Writes a model-specific register; false if the CPU raised #GP.
+static inline bool machine_wrmsr(uint32_t msr, uint64_t value)
+{
+    uint32_t ok = 0;
+    __asm__ volatile("1: wrmsr\n\tmovl $1, %0\n"
+                     "2:\n\t" MACHINE_FIXUP("1b", "2b")
+                     : "+r"(ok)
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+    return ok;
+}
+
+// The brackets. Between the two RDTSC stand only the sampling access, its fences and the two register
+// moves that keep the first reading: some hypervisors emulate every instruction, and each one there
+// would widen the bracket by half a microsecond.
+#define MACHINE_BRACKET(access)                                                                   \
+    "lfence\n\trdtsc\n\tlfence\n\tmovl %%eax, %k[low]\n\tmovl %%edx, %k[high]\n\t" access         \
+    "\n\tlfence\n\trdtsc\n\tlfence"
+
+static inline void machine_bracket_mmio32(uint64_t address, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high, value;
+    __asm__ volatile(MACHINE_BRACKET("movl %[memory], %[value]")
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value),
+                       "=&a"(after_low), "=&d"(after_high)
+                     : [memory] "m"(*(volatile uint32_t *)address)
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = value;
+}
+
+static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
+{
+    uint64_t low, high, value;
+    uint32_t after_low, after_high;
+    // IN wants DX and EAX, which RDTSC overwrites: the port waits in ESI and the value in EDI.
+    __asm__ volatile(MACHINE_BRACKET("movl %k[port], %%edx\n\tinl %%dx, %%eax\n\t"
+                                     "movl %%eax, %k[value]")
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value),
+                       "=&a"(after_low), "=&d"(after_high)
+                     : [port] "r"((uint32_t)port)
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = value;
+}
+
+// Brackets a write: for the PIT, whose sampling access is the latch command. `value` becomes 0.
+static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("movl %k[byte], %%eax\n\toutb %%al, %[port]")
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     : [port] "N"(port), [byte] "r"((uint32_t)byte)
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
+// Brackets an MSR that is known to be readable (machine_rdmsr said so before).
+static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
+{
+    uint64_t low, high, value;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("rdmsr\n\tmovl %%eax, %k[value]")
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value),
+                       "=&a"(after_low), "=&d"(after_high)
+                     : "c"(msr)
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = value; // the low 32 bits: every clock that is read so is a 32-bit counter
+}
+
+// CR2, the address of the last page fault.
+static inline uint64_t machine_cr2(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr2, %0" : "=r"(value));
+    return value;
+}
+
+// Stops this CPU for good: interrupts are off and stay off.
+_Noreturn static inline void machine_halt(void)
+{
+    for (;;)
+        __asm__ volatile("cli\n\thlt");
+}
+
+// Raises exceptions on purpose, for fault= (see docs/options.md). Each returns if nothing happened.
+static inline void machine_raise_de(void)
+{
+    __asm__ volatile("xorl %%edx, %%edx\n\txorl %%ecx, %%ecx\n\tdivl %%ecx" ::: "eax", "ecx", "edx");
+}
+
+static inline void machine_raise_ud(void)
+{
+    __asm__ volatile("ud2");
+}
+
+// #GP: a non-canonical address.
+static inline void machine_raise_gp(void)
+{
+    __asm__ volatile("movabsq $0x8000000000000000, %%rax\n\tmovb (%%rax), %%al" ::: "rax");
+}
+
+// #PF: an address beyond what the page tables map.
+static inline void machine_raise_pf(void)
+{
+    __asm__ volatile("movabsq $0x7f0000001000, %%rax\n\tmovb (%%rax), %%al" ::: "rax");
+}
+
+// A stack overflow: pushes until the guard page stops it.
+static inline void machine_raise_stack(void)
+{
+    __asm__ volatile("1: pushq %rax\n\tjmp 1b");
+}
+
+// Guest-physical memory as the page tables map it: the low 4 GiB.
+extern const struct phys machine_phys;

@@ -1,0 +1,20 @@
+// What is known about this machine before any claim is collected or any clock probed.
+#pragma once
+
+#include "kernel/boot_info.h"
+#include "lib/acpi.h"
+#include "lib/cpuid.h"
+#include "lib/options.h"
+#include "lib/phys.h"
+#include "lib/scan.h"
+
+struct platform {
+    const struct boot_info *boot;
+    const struct phys *phys;
+    struct cpuid_source cpuid; // records every leaf that it reads
+    struct options options;
+    struct acpi_tables acpi;
+    struct scan scan;
+    uint64_t memory_bytes; // RAM that the memory map lists, 0 if there is no map
+    uint64_t memory_top;   // highest RAM address
+};

@@ -1,0 +1,46 @@
+// The few ACPI tables that hypertick needs, parsed with nothing believed.
+// Source of all offsets: ACPI Specification 6.5, chapter 5; HPET: IA-PC HPET 1.0a, section 3.2.4.
+#pragma once
+
+#include "lib/phys.h"
+#include "lib/types.h"
+
+#define ACPI_PROBLEMS_MAX 8
+#define ACPI_TABLES_MAX   32
+
+struct acpi_tables {
+    bool found;       // a valid RSDP
+    uint64_t rsdp;    // where
+    char oem_id[7];   // of the RSDP, printable
+    struct {
+        char signature[5]; // "FACP", printable
+        uint64_t address;
+        uint32_t length;
+    } tables[ACPI_TABLES_MAX]; // those that the XSDT or RSDT lists and that are sound
+    size_t table_count;
+
+    bool has_fadt;
+    uint16_t pm_timer_port; // 0: none
+    unsigned pm_timer_bits; // 24 or 32
+    uint16_t pm1a_control_port;   // 0: none
+    uint16_t pm1b_control_port;   // 0: none
+    bool has_reset;               // RESET_REG_SUP, and the register is an I/O port
+    uint16_t reset_port;
+    uint8_t reset_value;
+    bool has_s5;                  // \_S5 was found in the DSDT
+    uint8_t s5_type_a, s5_type_b; // SLP_TYPa, SLP_TYPb
+
+    bool has_hpet;
+    uint64_t hpet_address;
+
+    bool has_madt;
+    unsigned cpus; // enabled or online-capable processors that the MADT lists, 0 without a MADT
+
+    char problems[ACPI_PROBLEMS_MAX][96]; // what was wrong, in words
+    size_t problem_count;                 // may exceed ACPI_PROBLEMS_MAX
+};
+
+// Looks for the tables. `rsdp` 0: search the EBDA's first KiB and 0xE0000 to 0xFFFFF (ACPI 6.5,
+// 5.2.5.1). Reads memory through `phys` only; every length and checksum is checked, at most
+// ACPI_TABLES_MAX entries are followed. Finding nothing is no problem; a lie is.
+void acpi_parse(struct acpi_tables *tables, const struct phys *phys, uint64_t rsdp);

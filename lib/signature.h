@@ -1,0 +1,28 @@
+// The signatures that hypervisors put into CPUID: twelve bytes in EBX, ECX, EDX.
+#pragma once
+
+#include "lib/cpuid.h"
+
+struct signature {
+    char bytes[12]; // compared whole, NULs and spaces included
+    const char *vendor; // as people name it: "KVM", "Hyper-V", "QEMU TCG"
+    const char *word;   // the same in option form: "kvm", "hyper-v", "qemu-tcg"
+    const char *note;   // what the name alone does not tell, or NULL
+};
+
+// The twelve bytes of a signature leaf in memory order EBX, ECX, EDX.
+void signature_bytes(struct cpuid_words words, char out[12]);
+
+// The known signature with exactly these bytes, or NULL.
+const struct signature *signature_find(const char bytes[12]);
+
+// All of them, for tests and documentation.
+extern const struct signature signature_table[];
+extern const size_t signature_count;
+
+#define SIGNATURE_ASCII_SIZE (12 * 4 + 1)
+#define SIGNATURE_HEX_SIZE   (12 * 2 + 1)
+// Printable text of the bytes: anything outside 0x20..0x7e as \xNN, trailing NULs dropped.
+void signature_ascii(const char bytes[12], char out[SIGNATURE_ASCII_SIZE]);
+// The bytes as 24 lower-case hex digits.
+void signature_hex(const char bytes[12], char out[SIGNATURE_HEX_SIZE]);

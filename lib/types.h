@@ -1,0 +1,14 @@
+// Integer types that the whole project shares.
+//
+// The image is compiled freestanding, so only the headers that a freestanding C11 implementation
+// must have are used.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+__extension__ typedef unsigned __int128 uint128;
+__extension__ typedef __int128 int128;
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
