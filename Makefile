@@ -1,63 +1,235 @@
 # hypertick: `make help` lists what there is.
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
+.DEFAULT_GOAL := all
 
-BUILD   := build
 VERSION := 0.1.0
+BUILD   := build
 
 CC      := clang
+HOST_CC := clang
 LD      := ld.lld
 NASM    := nasm
-HOST_CC := clang
+STRIP   := llvm-strip
+# Debian's Python, since apt installs the tests' modules for that one and another may be first in PATH.
+PYTHON  := $(firstword $(wildcard /usr/bin/python3) python3)
+
+# `make V=1` shows every command whole.
+Q := $(if $(V),,@)
+
+# For `make run`: what is given on make's command line reaches tools/run through the environment.
+export OPTIONS QEMU_FLAGS ACCEL
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2
 COMMON   := -std=gnu11 -I. -DHYPERTICK_VERSION='"$(VERSION)"' $(WARNINGS)
 
-# The image is integer-only: some hypervisors emulate every instruction and have no SSE or x87.
-IMAGE_CFLAGS := --target=x86_64-unknown-none-elf $(COMMON) -Ikernel -O2 -ffreestanding \
-                -mgeneral-regs-only -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin \
-                -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
-                -ffile-prefix-map=$(CURDIR)=.
+# Sub-makes use every core, unless this make was told how many jobs there may be.
+PARALLEL  = $(if $(filter --jobserver% -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+SUBMAKE   = @+$(MAKE) --no-print-directory $(if $(V),,--silent) $(PARALLEL)
+
+# The image. Integer-only: some hypervisors emulate every instruction and have no SSE or x87. Small: it
+# must fit in 64 KiB, so it is optimised for size as a whole, when it is linked.
+IMAGE_TARGET := $(if $(findstring clang,$(CC)),--target=x86_64-unknown-none-elf -Oz -flto,-Os)
+IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs-only \
+                -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \
+                -fno-jump-tables -fmerge-all-constants -fno-asynchronous-unwind-tables \
+                -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
+NASM_FLAGS   := -f elf64 -w+all -w+error -I boot/
 
 IMAGE_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c lib/*.c))
 IMAGE_ASM := $(sort $(wildcard boot/*.asm))
 IMAGE_O   := $(IMAGE_ASM:%.asm=$(BUILD)/image/%.o) $(IMAGE_C:%.c=$(BUILD)/image/%.o)
 
-.PHONY: all unit clean
-all: $(BUILD)/hypertick.elf
+# What is compiled for the host: tests/unit/test_NAME.c, each with all of lib/, and
+# tests/sim/test_NAME.c, each with lib/, kernel/ and the rest of tests/sim/, whose machine.h stands in
+# for the kernel's.
+INSTRUMENT  := -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_CFLAGS := $(COMMON) -g -O1 $(INSTRUMENT)
+LIB_HOST_O  := $(patsubst %.c,$(BUILD)/host/%.o,$(filter-out lib/memory.c,$(wildcard lib/*.c)))
+UNIT_C      := $(wildcard tests/unit/test_*.c)
+UNIT_TESTS  := $(UNIT_C:tests/%.c=$(BUILD)/%)
+SIM_C       := $(filter-out kernel/phys.c kernel/trap.c,$(wildcard kernel/*.c kernel/*/*.c)) \
+               $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c))
+SIM_O       := $(SIM_C:%.c=$(BUILD)/sim/%.o)
+SIM_TEST_C  := $(wildcard tests/sim/test_*.c)
+SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
+
+.PHONY: all run check unit sim guest tools-test lint coverage fuzz setup clean help
+.PHONY: image-objects unit-programs sim-programs
+
+all: $(BUILD)/hypertick.elf ## build the image, build/hypertick.elf (the default)
+
+run: ## boot the image in QEMU: OPTIONS="window=100ms", QEMU_FLAGS="-machine q35", ACCEL=tcg
+	@tools/setup --needed-for run
+	$(SUBMAKE) all
+	@$(PYTHON) tools/run
+
+check: ## set up and run every test
+	@tools/setup --needed-for check
+	@$(PYTHON) tools/check
+
+unit: ## run the unit tests of lib/
+	@$(PYTHON) tools/check unit
+
+sim: ## run the tests on the simulated machine
+	@$(PYTHON) tools/check sim
+
+tools-test: ## run the tests of the programs in tools/
+	@$(PYTHON) tools/check tools
+
+guest: ## run the tests that boot the image
+	@$(PYTHON) tools/check guest
+
+lint: ## check the format and run every static analyser
+	@tools/setup --needed-for lint
+	$(SUBMAKE) lint-all
+
+coverage: ## show which lines of lib/ and kernel/ the unit and sim tests reach
+	@tools/setup --needed-for coverage
+	$(SUBMAKE) coverage-report BUILD=$(BUILD)/coverage \
+	    INSTRUMENT='-fprofile-instr-generate -fcoverage-mapping'
+
+FUZZ_SECONDS := 30
+fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=30
+	@tools/setup --needed-for fuzz
+	$(SUBMAKE) fuzz-run BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
+	    INSTRUMENT='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+
+setup: ## install everything that run, check and lint need
+	@tools/setup --needed-for run
+	@tools/setup --needed-for check
+	@tools/setup --needed-for lint
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+# --- The image
 
 $(BUILD)/image/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(IMAGE_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "CC     $@"
+	$(Q)$(CC) $(IMAGE_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/image/%.o: %.asm Makefile
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -I boot/ -MD $(@:.o=.d) -o $@ $<
+	@echo "NASM   $@"
+	$(Q)$(NASM) $(NASM_FLAGS) -MD $(@:.o=.d) -o $@ $<
 
-$(BUILD)/hypertick.elf: $(IMAGE_O) linker.ld
-	$(LD) -T linker.ld -nostdlib -static --gc-sections --build-id=none -z noexecstack \
+# With symbols, for a debugger and addr2line; the image itself carries none.
+$(BUILD)/hypertick.debug: $(IMAGE_O) linker.ld
+	@echo "LD     $@"
+	$(Q)$(LD) -T linker.ld -nostdlib -static --gc-sections --icf=all -O2 --build-id=none -z noexecstack \
 	    -o $@ $(IMAGE_O)
 
-# One test program per lib file: tests/unit/test_NAME.c, linked with all of lib/ and cmocka.
-HOST_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-HOST_CFLAGS   := $(COMMON) -g -O1 $(HOST_SANITIZE)
-LIB_HOST_O    := $(patsubst lib/%.c,$(BUILD)/host/lib/%.o,$(filter-out lib/memory.c,$(wildcard lib/*.c)))
-UNIT_TESTS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+$(BUILD)/hypertick.elf: $(BUILD)/hypertick.debug
+	@echo "STRIP  $@"
+	$(Q)$(STRIP) --strip-sections -o $@ $<
 
-$(BUILD)/host/lib/%.o: lib/%.c Makefile
+image-objects: $(IMAGE_O)
+
+# --- Tests on the host
+
+$(BUILD)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "CC     $@"
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/unit/%: tests/unit/%.c $(LIB_HOST_O)
+$(BUILD)/unit/%: $(BUILD)/host/tests/unit/%.o $(LIB_HOST_O)
 	@mkdir -p $(@D)
-	$(HOST_CC) $(HOST_CFLAGS) -MMD -MP $< $(LIB_HOST_O) -lcmocka -o $@
+	@echo "LD     $@"
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) $^ -lcmocka -o $@
 
-unit: $(UNIT_TESTS)
-	@set -e; for test in $(UNIT_TESTS); do $$test; done
+$(BUILD)/sim/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC     $@"
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -Itests/sim -MMD -MP -c $< -o $@
 
-clean:
-	rm -rf $(BUILD)
+$(BUILD)/sim/test_%: $(BUILD)/sim/tests/sim/test_%.o $(SIM_O) $(LIB_HOST_O)
+	@mkdir -p $(@D)
+	@echo "LD     $@"
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) $^ -lcmocka -o $@
 
--include $(IMAGE_O:.o=.d) $(LIB_HOST_O:.o=.d) $(UNIT_TESTS:=.d)
+unit-programs: $(UNIT_TESTS)
+sim-programs: $(SIM_TESTS)
+
+.PHONY: coverage-report
+coverage-report: $(UNIT_TESTS) $(SIM_TESTS)
+	@rm -f $(BUILD)/*.profraw
+	@for test in $^; do \
+	    LLVM_PROFILE_FILE=$(BUILD)/%p.profraw $$test >$(BUILD)/$$(basename $$test).log 2>&1 || \
+	        { cat $(BUILD)/$$(basename $$test).log; exit 1; }; \
+	done
+	@llvm-profdata merge -o $(BUILD)/all.profdata $(BUILD)/*.profraw
+	@llvm-cov report -instr-profile=$(BUILD)/all.profdata $< $(patsubst %,-object %,$^) lib kernel
+
+FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/%)
+$(BUILD)/fuzz_%: $(BUILD)/host/tests/fuzz/fuzz_%.o $(LIB_HOST_O)
+	@echo "LD     $@"
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -fsanitize=fuzzer $^ -o $@
+
+# What one run found worth keeping, the next one starts from.
+.PHONY: fuzz-run
+fuzz-run: $(FUZZERS)
+	@set -e; for fuzzer in $(FUZZERS); do \
+	    mkdir -p $$fuzzer.corpus; \
+	    echo "FUZZ   $$fuzzer, $(FUZZ_SECONDS) s"; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. $$fuzzer.corpus \
+	        >$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
+	    tail -n 1 $$fuzzer.log; \
+	done
+
+# --- Lint: every rule below is one tool over everything it can read.
+
+ALL_C      := $(sort $(IMAGE_C) $(wildcard tests/*/*.c))
+ALL_H      := $(sort $(wildcard boot/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h))
+ALL_PYTHON := $(sort $(wildcard tools/*.py tools/*/*.py tests/*/*.py)) $(shell grep -l '^\#!.*python' tools/* 2>/dev/null)
+ALL_SHELL  := $(shell grep -l '^\#!.*[/ ]\(ba\)\?sh$$' tools/* .ci/* 2>/dev/null)
+
+.PHONY: lint-all lint-format lint-tidy lint-cppcheck lint-gcc lint-python lint-shell
+lint-all: lint-format lint-tidy lint-cppcheck lint-gcc lint-python lint-shell
+
+lint-format:
+	$(Q)clang-format --dry-run -Werror $(ALL_C) $(ALL_H)
+
+# clang-tidy is slow, so a file is read again only when it or a header changed.
+TIDY_OK := $(ALL_C:%=$(BUILD)/tidy/%.ok)
+lint-tidy: $(TIDY_OK)
+
+$(BUILD)/tidy/tests/sim/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS) -Itests/sim
+$(BUILD)/tidy/tests/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS)
+$(BUILD)/tidy/%.ok: TIDY_CFLAGS = $(IMAGE_CFLAGS)
+$(BUILD)/tidy/%.ok: % $(ALL_H) .clang-tidy Makefile
+	@mkdir -p $(@D)
+	@echo "TIDY   $<"
+	$(Q)clang-tidy --quiet $< -- $(TIDY_CFLAGS) >$@.log 2>&1 || { cat $@.log; exit 1; }
+	@touch $@
+
+lint-cppcheck:
+	@mkdir -p $(BUILD)/cppcheck
+	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
+	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
+	    --cppcheck-build-dir=$(BUILD)/cppcheck -I. -Ikernel $(IMAGE_C)
+	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
+	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
+	    -I. -Itests/sim $(filter tests/%,$(ALL_C))
+
+# gcc compiles the image and the tests, too; its warnings are errors as clang's are.
+lint-gcc:
+	$(SUBMAKE) image-objects unit-programs sim-programs BUILD=$(BUILD)/gcc CC=gcc HOST_CC=gcc
+
+lint-python:
+	$(Q)$(PYTHON) -m py_compile $(ALL_PYTHON)
+
+lint-shell:
+	$(Q)shellcheck $(ALL_SHELL)
+
+OBJECTS := $(IMAGE_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
+           $(SIM_O) $(SIM_TEST_C:%.c=$(BUILD)/sim/%.o)
+-include $(OBJECTS:.o=.d)

@@ -7,6 +7,7 @@
 #include <machine.h>
 
 #include "kernel/platform.h"
+#include "lib/rate.h"
 
 enum clock_status {
     CLOCK_LIVE,
@@ -20,11 +21,6 @@ enum clock_status {
 };
 const char *clock_status_word(enum clock_status status); // "live", "coarse", ...
 
-// An exact frequency: numerator / denominator hertz. A numerator of 0 means: no nominal rate.
-struct hertz {
-    uint64_t numerator, denominator;
-};
-
 // What a driver's probe finds out about its device.
 struct clock_info {
     struct hertz nominal;
@@ -34,7 +30,9 @@ struct clock_info {
     uint32_t below_ppb, above_ppb;
     unsigned bits;    // width of the counter
     uint64_t modulus; // ticks until readings repeat; readings count up and lie in [0, modulus)
-    bool wraps;       // false: readings must not be taken across the modulus: the clock is restarted
+    bool wraps;       // the count starts again at 0 after modulus - 1; false: it is restarted before
+    bool sticks;      // the count stays at modulus once it got there, so no gap is ambiguous
+    bool whole;       // the driver's read_whole has more bits than a reading
     char detail[64];  // where it is: "port 0x608", "0xfed00000, Intel 0x8086"
 };
 
@@ -48,7 +46,13 @@ struct reference_clock {
     void (*read)(struct bracket *bracket);
     // Starts the count again at 0, for a clock that does not wrap; else NULL.
     void (*restart)(void);
+    // The whole count of a clock that has more bits than a reading takes, in the same direction; else
+    // NULL. With it no gap between two readings is ambiguous.
+    uint64_t (*read_whole)(void);
 };
 
 // The table of contents: every clock there is, NULL-terminated, in the order of reports.
 extern const struct reference_clock *const clock_table[];
+
+// Their names, NULL-terminated, for clocks=.
+extern const char *const clock_names[];

@@ -9,9 +9,9 @@
 #define ACPI_TABLES_MAX   32
 
 struct acpi_tables {
-    bool found;       // a valid RSDP
-    uint64_t rsdp;    // where
-    char oem_id[7];   // of the RSDP, printable
+    bool found;     // a valid RSDP
+    uint64_t rsdp;  // where
+    char oem_id[7]; // of the RSDP, printable
     struct {
         char signature[5]; // "FACP", printable
         uint64_t address;
@@ -20,11 +20,11 @@ struct acpi_tables {
     size_t table_count;
 
     bool has_fadt;
-    uint16_t pm_timer_port; // 0: none
-    unsigned pm_timer_bits; // 24 or 32
-    uint16_t pm1a_control_port;   // 0: none
-    uint16_t pm1b_control_port;   // 0: none
-    bool has_reset;               // RESET_REG_SUP, and the register is an I/O port
+    uint16_t pm_timer_port;     // 0: none
+    unsigned pm_timer_bits;     // 24 or 32
+    uint16_t pm1a_control_port; // 0: none
+    uint16_t pm1b_control_port; // 0: none
+    bool has_reset;             // RESET_REG_SUP, and the register is an I/O port
     uint16_t reset_port;
     uint8_t reset_value;
     bool has_s5;                  // \_S5 was found in the DSDT

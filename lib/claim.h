@@ -6,6 +6,9 @@
 enum claim_clock { CLAIM_TSC, CLAIM_BUS };
 const char *claim_clock_word(enum claim_clock clock); // "tsc", "bus"
 
+// 1 THz: a stated rate beyond it is refused.
+#define CLAIM_MILLIHERTZ_MAX 1000000000000000u
+
 struct claim {
     const char *source; // stable word: "leaf-0x40000010", "generic-block", "leaf-0x15", ...
     enum claim_clock clock;
@@ -15,7 +18,7 @@ struct claim {
     bool nominal;
     uint64_t millihertz;             // 0 where absent
     uint64_t granularity_millihertz; // the step in which the source can express a rate
-    char reason[128]; // absent: why. Present: what the value rests on, or ""
+    char reason[128];                // absent: why. Present: what the value rests on, or ""
 };
 
 enum verdict { VERDICT_OK, VERDICT_OFF, VERDICT_INCONCLUSIVE };
@@ -33,8 +36,13 @@ struct judgement {
     uint64_t allowed_ppb;      // tolerance + granularity
 };
 
-// Judges a stated rate against a measured interval. The error is (stated - true) / true. ok: every rate
-// in the interval leaves the error within tolerance + granularity; off: none does; else inconclusive.
-// Rates are 1 mHz to 10^15 mHz; errors saturate at +-10^15 ppb.
+#define ERROR_PPB_MAX 1000000000000000
+
+// Judges a stated rate against a measured interval. The error is (stated - true) / true; low_ppb is
+// rounded down and high_ppb up, so that [low_ppb, high_ppb] holds every error that the interval
+// leaves possible. ok: all of it lies within +-allowed_ppb; off: none of it does; else
+// inconclusive. The granularity counts as a part of the estimate, in ppb rounded up. Errors
+// saturate at +-ERROR_PPB_MAX. An interval with a 0 or with low > high measures nothing:
+// inconclusive, error 0, with the widest bounds.
 struct judgement claim_judge(uint64_t stated_millihertz, uint64_t granularity_millihertz,
                              uint64_t tolerance_ppb, struct rate_interval measured);

@@ -12,6 +12,7 @@ struct json {
     bool full;
 };
 
+// `size` is at least 64.
 void json_begin(struct json *json, char *buffer, size_t size, const char *record);
 // NULL writes null. Bytes outside printable ASCII are written as \u00XX.
 void json_string(struct json *json, const char *key, const char *value);

@@ -13,9 +13,10 @@ enum option_exit { EXIT_AUTO, EXIT_QEMU, EXIT_ACPI, EXIT_RESET, EXIT_HALT };
 enum option_stop { STOP_PRECISION, STOP_VERDICT };
 enum option_fault { FAULT_NONE, FAULT_DE, FAULT_UD, FAULT_GP, FAULT_PF, FAULT_STACK };
 
-// One `expect=` assertion: kind is the word before the first colon (vendor, boot, tsc, claim, clock,
-// check), subject and value what follows. `expect=claim:leaf-0x15:ok` has subject "leaf-0x15" and
-// value "ok"; `expect=vendor:KVM` has only a value; `expect=tsc:2596130khz` has a value and `hz_milli`.
+// One `expect=` assertion: kind is the word before the first colon (vendor, boot, tsc, claim,
+// clock, check), subject and value what follows. `expect=claim:leaf-0x15:ok` has subject
+// "leaf-0x15" and value "ok"; `expect=vendor:KVM` has only a value; `expect=tsc:2596130khz` has a
+// value and `millihertz`.
 struct expectation {
     char text[64]; // as it was written
     enum { EXPECT_VENDOR, EXPECT_BOOT, EXPECT_TSC, EXPECT_CLAIM, EXPECT_CLOCK, EXPECT_CHECK } kind;
@@ -24,9 +25,10 @@ struct expectation {
     uint64_t millihertz; // EXPECT_TSC only
 };
 
-#define EXPECT_MAX        16
-#define OPTION_ERRORS_MAX 16
-#define OPTION_CLOCKS_MAX 16
+#define EXPECT_MAX         16
+#define OPTION_ERRORS_MAX  16
+#define OPTION_CLOCKS_MAX  16
+#define OPTION_IGNORED_MAX 16
 
 struct option_error {
     char word[64];     // the word as given, cut to fit
@@ -35,8 +37,8 @@ struct option_error {
 };
 
 struct options {
-    uint64_t window_ns;         // longest sampling window, 1 ms to 24 h
-    uint64_t precision_ppb;     // 0: never stop early
+    uint64_t window_ns;     // longest sampling window, 1 ms to 24 h
+    uint64_t precision_ppb; // 0: never stop early
     uint64_t tolerance_ppb;
     enum option_stop stop;
     char clocks[OPTION_CLOCKS_MAX][16]; // names asked for; none: all
@@ -49,20 +51,22 @@ struct options {
     bool scan_wide;
     enum option_fault fault; // raise this exception after the banner, to see the exception report
     struct option_error errors[OPTION_ERRORS_MAX];
-    size_t error_count; // may exceed OPTION_ERRORS_MAX; the rest were dropped
-    char ignored[4][64]; // words that this door's loader is known to add
+    size_t error_count;                   // may exceed OPTION_ERRORS_MAX; the rest were dropped
+    char ignored[OPTION_IGNORED_MAX][64]; // words that this door's loader is known to add
     size_t ignored_count;
 };
 
 // The defaults of docs/options.md.
 void options_default(struct options *options);
 
-// Parses `line` over the values already in `options`. Words are separated by spaces or tabs. A first
-// word without '=' is dropped (QEMU puts the file name there). `loader_words` is a NULL-terminated
-// list of words that the door's loader adds ("dummy", ...); they are noted in `ignored`, as
-// "key" or "key=" prefixes: an entry that ends in '=' matches any value. Every other unknown word, bad
-// value and duplicate key goes to `errors`; a bad value leaves the earlier value in force. A key given
-// twice: the last one counts and the error says so.
+// Parses `line` over the values already in `options`, which are taken to be the defaults where a
+// message names the value that is used instead. Words are separated by white space. A first word
+// without '=' is dropped (QEMU puts the file name there). `loader_words` is a NULL-terminated list
+// of words that the door's loader adds; they are noted in `ignored`. An entry that ends in '=' or
+// '.' stands for every word that begins with it ("console=", "i8042."), any other for itself
+// ("dummy"). Every other unknown word, bad value and duplicate key goes to `errors`; a bad value
+// leaves the earlier value in force. A key given twice: the last one counts and the error says so.
+// Of a bad `expect=` each bad assertion is an error for itself, and the good ones stay.
 // `clock_names` is the NULL-terminated list of clocks that exist: clocks= is checked against it.
 void options_parse(struct options *options, const char *line, const char *const *loader_words,
                    const char *const *clock_names);

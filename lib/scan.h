@@ -1,6 +1,6 @@
 // Finding hypervisors in CPUID: every convention that was proposed, side by side.
 //
-// The four proposals met on LKML in October 2008 (docs/scan.md tells the story and the rules):
+// The proposals met on LKML in October 2008 (docs/scan.md tells the story and the rules):
 //   flat       generic leaves at 0x40000010 and up, valid up to the max leaf in 0x40000000 EAX
 //   blocks16   16-leaf blocks at 0x400000x0, each beginning with a signature leaf
 //   blocks256  256-leaf blocks at 0x4000xx00, the form that Linux and Xen use
@@ -36,6 +36,8 @@ struct block {
     uint32_t last_leaf;            // the highest leaf that may be read: max_leaf made plausible
     const struct signature *known; // NULL: unknown, not touched beyond its signature leaf
     bool generic;                  // signature begins with "Generic"
+    bool next_read;                // leaf base + 1 was read: of block 0x40000000 and generic blocks
+    struct cpuid_words next;       // its words
     unsigned repeats;              // further bases that gave the same words (a clamp)
     char note[96];                 // what is odd about it, or ""
 };
@@ -44,40 +46,71 @@ struct block {
 
 struct scan_finding {
     bool ran;
-    unsigned bases;    // signature leaves read
-    unsigned found;    // blocks found under this convention (first found elsewhere included)
+    unsigned bases; // signature leaves read
+    unsigned found; // blocks found under this convention (first found elsewhere included)
     unsigned answers[ANSWER_PASS_THROUGH + 1]; // how the other bases answered
-    char text[128];    // the finding in one sentence
+    char text[160];                            // the finding in one sentence
 };
 
 struct scan {
-    bool present;          // CPUID 1 ECX bit 31
-    uint32_t max_basic;    // CPUID 0 EAX
-    char cpu_vendor[13];   // CPUID 0 EBX, EDX, ECX as printable text
+    bool present;                   // CPUID 1 ECX bit 31
+    uint32_t max_basic;             // CPUID 0 EAX
+    char cpu_vendor[13];            // CPUID 0 EBX, EDX, ECX as printable text
+    struct cpuid_words echo;        // leaf max_basic, sub-leaf 0; zeros where it is no basic leaf
+    struct cpuid_words beyond;      // a leaf beyond every range, sub-leaf 0
     enum cpuid_answer out_of_range; // what leaves beyond every range answer
+    bool echo_subleaf;              // they echo the sub-leaf that is asked for, not sub-leaf 0
+    struct cpuid_words first;       // leaf 0x40000000 as it was read, whether or not it is a block
     struct block blocks[SCAN_BLOCKS_MAX];
     size_t block_count;
-    size_t blocks_dropped; // found but no room
-    uint32_t max_leaf;     // 0x40000000 EAX where block 0x40000000 is valid, else 0
-    char interface_signature[5]; // leaf 0x40000001 EAX as text where printable, else ""
-    uint32_t interface_words;    // its EAX, 0 where the leaf was not read
+    size_t blocks_dropped;           // found but no room
+    uint32_t max_leaf;               // 0x40000000 EAX where block 0x40000000 is valid, else 0
+    char interface_signature[5];     // leaf 0x40000001 EAX as text where printable, else ""
+    uint32_t interface_words;        // its EAX, 0 where the leaf was not read
     enum cpuid_answer timing_answer; // leaf 0x40000010: what kind of answer it is
-    bool timing_in_range;            // max_leaf >= 0x40000010 (or max leaf 0 understood)
-    struct cpuid_words timing;       // its words
+    bool timing_in_range;            // block 0x40000000 is valid and reaches that far
+    struct cpuid_words timing;       // its words; it is read in any case
     struct scan_finding findings[SCAN_KINDS];
 };
 
-// Called during the wide scan with the bases done so far, about 16 times; may be NULL.
+// Rates in a timing leaf outside these bounds are refused: an echo of another leaf reads as some
+// hundred kHz. The APIC timers of known implementations count at 19.2 MHz to 1 GHz.
+#define TIMING_TSC_KHZ_MIN 100000u
+#define TIMING_BUS_KHZ_MIN 1000u
+#define TIMING_KHZ_MAX     20000000u
+
+// Called during the wide scan with the bases done so far: 0, then 16 times up to `total`. May be
+// NULL.
 typedef void scan_progress(unsigned done, unsigned total);
 
-// Runs every scan. `wide` adds the vendor spaces. Bounded: at most 16 + 256 + 65536 signature leaves
-// and a few dozen others. Reads leaf base+1 and the generic range of the block at 0x40000000 whatever
-// its vendor, and leaf base+1 of generic blocks; of other unknown blocks nothing but the signature leaf.
+// Runs every scan; `wide` adds the vendor spaces. Reads, with sub-leaf 0:
+//   leaves 0, 1, CPUID 0 EAX (also sub-leaf 1), 0x4ffffffe, 0x4fffffff (also sub-leaf 1)
+//   the signature leaves of every convention: 271, with `wide` 65551
+//   of the block at 0x40000000, whatever its vendor: leaf 0x40000001 and 0x40000010 up to its last
+//     leaf, at most 0x400000ff; and its last leaf if its vendor is known
+//   leaf base + 1 of generic blocks
+// and nothing else: an unknown block at another base is not touched beyond its signature leaf.
 void scan_run(struct scan *scan, const struct cpuid_source *source, bool wide,
               scan_progress *progress);
 
 // The block at 0x40000000, or NULL.
 const struct block *scan_main_block(const struct scan *scan);
 
-// Does any block carry this vendor (its name or its option word)?
+// Does any block carry this vendor (its name, its option word, or an unknown signature as text)?
 bool scan_has_vendor(const struct scan *scan, const char *vendor);
+
+// Who runs this guest, as far as signatures tell: that of the block at 0x40000000; where that is an
+// interface which others show too (Hyper-V's), of the first other known block. NULL: not known.
+const struct signature *scan_vendor(const struct scan *scan);
+
+// What kind of answer `words` are for a leaf that lies within `block` (at most its last leaf).
+enum cpuid_answer scan_answer_within(const struct scan *scan, const struct block *block,
+                                     struct cpuid_words words);
+
+// An answer in words that follow a leaf's name: "echoes leaf 0xd", "reads as zeros".
+#define SCAN_ANSWER_SIZE 48
+const char *scan_answer_text(const struct scan *scan, enum cpuid_answer answer,
+                             char out[SCAN_ANSWER_SIZE]);
+
+// Writes the text of every finding. scan_run ends with it.
+void scan_describe(struct scan *scan);

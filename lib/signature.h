@@ -4,7 +4,9 @@
 #include "lib/cpuid.h"
 
 struct signature {
-    char bytes[12]; // compared whole, NULs and spaces included
+    char bytes[12];  // NULs and spaces included
+    uint8_t compare; // how many of them are compared: 12, fewer where the rest is not established
+    bool shared;     // an interface that other hypervisors show too: a second block says who runs
     const char *vendor; // as people name it: "KVM", "Hyper-V", "QEMU TCG"
     const char *word;   // the same in option form: "kvm", "hyper-v", "qemu-tcg"
     const char *note;   // what the name alone does not tell, or NULL
@@ -13,10 +15,10 @@ struct signature {
 // The twelve bytes of a signature leaf in memory order EBX, ECX, EDX.
 void signature_bytes(struct cpuid_words words, char out[12]);
 
-// The known signature with exactly these bytes, or NULL.
+// The known signature with these bytes, or NULL.
 const struct signature *signature_find(const char bytes[12]);
 
-// All of them, for tests and documentation.
+// All of them. docs/scan.md lists the source of each.
 extern const struct signature signature_table[];
 extern const size_t signature_count;
 

@@ -1,0 +1,53 @@
+#include "boot/doors.h"
+
+#include "lib/text.h"
+
+void boot_note(struct boot_info *boot, const char *format, ...)
+{
+    struct text text;
+    __builtin_va_list arguments;
+
+    if (boot->note_count++ >= BOOT_NOTES_MAX)
+        return;
+    text_init(&text, boot->notes[boot->note_count - 1], BOOT_NOTE_MAX);
+    __builtin_va_start(arguments, format);
+    text_vformat(&text, format, arguments);
+    __builtin_va_end(arguments);
+}
+
+void boot_copy_string(struct boot_info *boot, const struct phys *phys, uint64_t address,
+                      const char *what, char *to, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        // Byte by byte: the string may end just before memory that cannot be read.
+        const char *character = phys_view(phys, address + i, 1);
+        if (!character) {
+            to[i] = '\0';
+            boot_note(boot, "the %s at 0x%llx cannot be read to its end", what,
+                      (unsigned long long)address);
+            return;
+        }
+        to[i] = *character;
+        if (!to[i])
+            return;
+    }
+    to[size - 1] = '\0';
+    boot_note(boot, "the %s is longer than %zu bytes and was cut", what, size - 1);
+}
+
+void boot_add_region(struct boot_info *boot, uint64_t base, uint64_t length, uint32_t type)
+{
+    if (!length) // QEMU's microvm has one: it says nothing, so nothing is lost
+        return;
+    if (base + length < base) {
+        boot_note(boot, "memory map: base 0x%llx, length 0x%llx wraps: left out",
+                  (unsigned long long)base, (unsigned long long)length);
+        return;
+    }
+    if (boot->region_count == BOOT_REGIONS_MAX) {
+        boot_note(boot, "memory map: more than %u entries, the rest were left out",
+                  BOOT_REGIONS_MAX);
+        return;
+    }
+    boot->regions[boot->region_count++] = (struct memory_region){base, length, type};
+}

@@ -1,0 +1,31 @@
+// The doors: each turns what its loader left into a struct boot_info.
+//
+// A parser never follows a pointer but through `phys`, and what it finds wrong becomes a note; so it
+// can be fuzzed on the host with any bytes as memory. It adds to a boot_info that is all zero.
+#pragma once
+
+#include "kernel/boot_info.h"
+#include "lib/phys.h"
+
+// Multiboot 1 information at `address` (Multiboot Specification 0.6.96, section 3.3).
+void multiboot1_parse(struct boot_info *boot, const struct phys *phys, uint64_t address);
+
+// The PVH start information at `address` (Xen public/arch-x86/hvm/start_info.h).
+void pvh_parse(struct boot_info *boot, const struct phys *phys, uint64_t address);
+
+// For the parsers, in boot/collect.c:
+
+// Adds a note; past BOOT_NOTES_MAX it is only counted.
+void boot_note(struct boot_info *boot, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Copies the NUL-terminated string at `address`. `what` names it in notes: where it cannot be read, or
+// does not end within `size` bytes and is cut.
+void boot_copy_string(struct boot_info *boot, const struct phys *phys, uint64_t address,
+                      const char *what, char *to, size_t size);
+
+// Adds a region of the memory map; an empty one is left out, one that wraps too, with a note.
+void boot_add_region(struct boot_info *boot, uint64_t base, uint64_t length, uint32_t type);
+
+// Installs our GDT, TSS and IDT (boot/descriptors.c).
+void descriptors_install(void);

@@ -1,0 +1,79 @@
+; One stub for each exception, and one for all interrupts: they make them look alike and call
+; trap_handle.
+
+bits 64
+global trap_stubs, descriptors_load
+extern trap_handle
+
+; The exceptions that push an error code: Intel SDM vol. 3A, table 6-1; AMD APM vol. 2, 8.1.
+%define HAS_ERROR_CODE(v) (v == 8 || (v >= 10 && v <= 14) || v == 17 || v == 21 || v == 29 || v == 30)
+
+section .text
+%assign vector 0
+%rep 33
+stub_ %+ vector:
+%if !HAS_ERROR_CODE(vector)
+    push byte 0
+%endif
+    push byte vector
+    jmp enter
+%assign vector vector + 1
+%endrep
+
+; Pushes the general registers as struct trap_frame in kernel/trap.c lists them, lowest address last.
+enter:
+    push rax
+    push rcx
+    push rdx
+    push rbx
+    push rbp
+    push rsi
+    push rdi
+    push r8
+    push r9
+    push r10
+    push r11
+    push r12
+    push r13
+    push r14
+    push r15
+    cld
+    mov rdi, rsp
+    mov rbp, rsp                ; trap_handle keeps it
+    and rsp, -16
+    call trap_handle
+    mov rsp, rbp
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rdi
+    pop rsi
+    pop rbp
+    pop rbx
+    pop rdx
+    pop rcx
+    pop rax
+    add rsp, 16                 ; the vector and the error code
+    iretq
+
+; void descriptors_load(const struct pointer *gdt, const struct pointer *idt, uint16_t tss_selector)
+; The code and data selectors of the new GDT are those of entry32's, so nothing needs reloading.
+descriptors_load:
+    lgdt [rdi]
+    lidt [rsi]
+    ltr dx
+    ret
+
+section .rodata
+align 8
+trap_stubs:
+%assign vector 0
+%rep 33
+    dq stub_ %+ vector
+%assign vector vector + 1
+%endrep

@@ -1,0 +1,97 @@
+#include "kernel/claims/claims.h"
+
+#include "lib/text.h"
+
+#define MILLIHERTZ_PER_KHZ 1000000u
+
+size_t claims_collect(const struct platform *platform, struct claim *out, size_t max)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; claim_table[i]; i++)
+        count += claim_table[i]->collect(platform, out + count, max - count);
+    return count;
+}
+
+static void claim_reason(struct claim *claim, const char *format, __builtin_va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void claim_reason(struct claim *claim, const char *format, __builtin_va_list arguments)
+{
+    struct text text;
+
+    text_init(&text, claim->reason, sizeof(claim->reason));
+    text_vformat(&text, format, arguments);
+}
+
+void claim_absent(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
+                  const char *format, ...)
+{
+    __builtin_va_list arguments;
+
+    *claim = (struct claim){.source = source, .clock = clock, .nominal = nominal};
+    __builtin_va_start(arguments, format);
+    claim_reason(claim, format, arguments);
+    __builtin_va_end(arguments);
+}
+
+void claim_present(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
+                   uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
+{
+    __builtin_va_list arguments;
+
+    if (millihertz == 0 || millihertz > CLAIM_MILLIHERTZ_MAX) {
+        claim_absent(claim, source, clock, nominal, "it states %s",
+                     millihertz ? "more than 1 THz" : "less than 1 mHz");
+        return;
+    }
+    *claim = (struct claim){
+        .source = source,
+        .clock = clock,
+        .present = true,
+        .nominal = nominal,
+        .millihertz = millihertz,
+        .granularity_millihertz = granularity_millihertz,
+    };
+    __builtin_va_start(arguments, format);
+    claim_reason(claim, format, arguments);
+    __builtin_va_end(arguments);
+}
+
+bool claim_leaf_in_range(const struct scan *scan, uint32_t leaf, char reason[CLAIM_RANGE_SIZE])
+{
+    bool sane = scan->max_basic < CPUID_HYPERVISOR_BASE;
+
+    if (sane && scan->max_basic >= leaf)
+        return true;
+    if (sane)
+        text_print(reason, CLAIM_RANGE_SIZE, "max basic leaf 0x%x is below 0x%x", scan->max_basic,
+                   leaf);
+    else
+        text_print(reason, CLAIM_RANGE_SIZE, "max basic leaf 0x%x is no basic leaf",
+                   scan->max_basic);
+    return false;
+}
+
+static void claim_khz(struct claim *claim, const char *source, enum claim_clock clock, uint32_t khz,
+                      uint32_t khz_min, const char *refused, const char *rests_on)
+{
+    if (refused[0])
+        claim_absent(claim, source, clock, false, "%s", refused);
+    else if (khz == 0)
+        claim_absent(claim, source, clock, false, "%s",
+                     clock == CLAIM_TSC ? "EAX is zero" : "EBX is zero: it is not stated");
+    else if (khz < khz_min || khz > TIMING_KHZ_MAX)
+        claim_absent(claim, source, clock, false, "%u kHz is outside %u to %u kHz", khz, khz_min,
+                     TIMING_KHZ_MAX);
+    else
+        claim_present(claim, source, clock, false, (uint64_t)khz * MILLIHERTZ_PER_KHZ,
+                      MILLIHERTZ_PER_KHZ, "%s", rests_on);
+}
+
+void claim_timing(struct claim out[2], const char *source, struct cpuid_words words,
+                  const char *refused, const char *rests_on)
+{
+    claim_khz(&out[0], source, CLAIM_TSC, words.eax, TIMING_TSC_KHZ_MIN, refused, rests_on);
+    claim_khz(&out[1], source, CLAIM_BUS, words.ebx, TIMING_BUS_KHZ_MIN, refused, rests_on);
+}

@@ -1,0 +1,198 @@
+// From the tracks to the result: every clock's enclosure, the vote, the combined rate.
+#include "kernel/measure.h"
+
+#include "lib/text.h"
+#include "lib/wide.h"
+
+#define BILLION 1000000000u
+
+// Was this clock, and nothing else, found to have stepped?
+static bool stepped_alone(const struct measurement *measurement, size_t index)
+{
+    for (size_t n = 0; n < measurement->incident_count && n < INCIDENTS_MAX; n++) {
+        const struct incident *incident = &measurement->incidents[n];
+        if (incident->is_step && !incident->tsc_possible &&
+            incident->clocks_possible == 1u << index)
+            return true;
+    }
+    return false;
+}
+
+static void conclude_clock(struct measurement *measurement, size_t index)
+{
+    struct clock_run *run = &measurement->clocks[index];
+    struct slope low, high;
+
+    run->result = MEASUREMENT_NONE;
+    if (!run->sampled || run->first_cycles >= run->last_cycles)
+        return;
+    run->limit_ppb =
+        wide_mul_div(run->track.widths.minimum, BILLION, run->last_cycles - run->first_cycles);
+    if (!track_enclosure(&run->track, &low, &high))
+        return;
+    run->result = MEASUREMENT_EMPTY;
+    if (slope_less(high, low) || !run->info.nominal.numerator)
+        return;
+    run->raw = rate_from_slopes(run->info.nominal, low, high);
+    run->widened = rate_widen(run->raw, run->info.below_ppb, run->info.above_ppb);
+    run->result = stepped_alone(measurement, index) ? MEASUREMENT_STEPPED : MEASUREMENT_OK;
+}
+
+// The vote among the clocks that may take part, clock `without` left out. `voters` gets their indices.
+static struct vote hold_vote(const struct measurement *measurement, size_t without, size_t *voters,
+                             size_t *voter_count)
+{
+    struct rate_interval intervals[CLOCKS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (i == without || (run->result != MEASUREMENT_OK && run->result != MEASUREMENT_ODD))
+            continue;
+        intervals[count] = run->widened;
+        voters[count++] = i;
+    }
+    *voter_count = count;
+    return rate_vote(intervals, count);
+}
+
+static uint64_t clamp(uint64_t value, struct rate_interval into)
+{
+    return value < into.low ? into.low : value > into.high ? into.high : value;
+}
+
+static uint64_t middle(struct rate_interval rate)
+{
+    return rate.low + (rate.high - rate.low) / 2;
+}
+
+// How far the middle of a clock's widened enclosure is likely to be off. Its nominal rate may be wrong
+// by all of its uncertainty; the middle of the raw enclosure is much closer than the enclosure's ends,
+// by a factor of 16 and more on the beds of docs/bench.md.
+static uint64_t doubt_ppb(const struct clock_run *run)
+{
+    return ((uint64_t)run->info.below_ppb + run->info.above_ppb) / 2 +
+           rate_half_width_ppb(run->raw) / 16;
+}
+
+static void combine(struct measurement *measurement)
+{
+    size_t voters[CLOCKS_MAX], count;
+    struct vote vote = hold_vote(measurement, SIZE_MAX, voters, &count);
+    struct rate_interval raw = {0, UINT64_MAX, 0};
+    uint64_t least_doubt = UINT64_MAX;
+
+    measurement->decided = vote.decided;
+    measurement->undecided = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct clock_run *run = &measurement->clocks[voters[i]];
+        if (vote.odd >> i & 1 || doubt_ppb(run) >= least_doubt)
+            continue;
+        least_doubt = doubt_ppb(run);
+        measurement->tsc_millihertz = middle(run->widened);
+    }
+    if (!vote.decided) {
+        measurement->undecided = count ? "the reference clocks contradict each other, "
+                                         "and there is no majority"
+                                       : "no reference clock gave an enclosure";
+        return;
+    }
+    measurement->limit_ppb = UINT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        struct clock_run *run = &measurement->clocks[voters[i]];
+        if (vote.odd >> i & 1) {
+            run->result = MEASUREMENT_ODD;
+            continue;
+        }
+        raw.low = run->raw.low > raw.low ? run->raw.low : raw.low;
+        raw.high = run->raw.high < raw.high ? run->raw.high : raw.high;
+        if (run->limit_ppb < measurement->limit_ppb)
+            measurement->limit_ppb = run->limit_ppb;
+    }
+    measurement->all = vote.together;
+    measurement->all.estimate = clamp(measurement->tsc_millihertz, vote.together);
+    measurement->tsc_millihertz = measurement->all.estimate;
+    measurement->raw_known = raw.low <= raw.high;
+    measurement->raw = raw;
+    measurement->raw.estimate = clamp(measurement->tsc_millihertz, raw);
+    measurement->half_width_ppb = rate_half_width_ppb(measurement->all);
+}
+
+// The LAPIC timer's rate, against the clocks other than itself.
+static void conclude_bus(struct measurement *measurement)
+{
+    size_t lapic = SIZE_MAX;
+
+    measurement->bus_known = false;
+    for (size_t i = 0; i < measurement->count; i++)
+        if (text_equal(measurement->clocks[i].clock->name, "lapic"))
+            lapic = i;
+    const struct clock_run *run = lapic == SIZE_MAX ? NULL : &measurement->clocks[lapic];
+    struct slope low, high;
+    if (!run || !run->sampled || !track_enclosure(&run->track, &low, &high) ||
+        slope_less(high, low)) {
+        text_print(measurement->bus_reason, sizeof(measurement->bus_reason),
+                   "the LAPIC timer gave no enclosure");
+        return;
+    }
+    size_t voters[CLOCKS_MAX], count;
+    struct vote vote = hold_vote(measurement, lapic, voters, &count);
+    if (!vote.decided) {
+        text_print(measurement->bus_reason, sizeof(measurement->bus_reason),
+                   "no other clock to measure the LAPIC timer against");
+        return;
+    }
+    struct text against;
+    text_init(&against, measurement->bus_against, sizeof(measurement->bus_against));
+    uint64_t least_doubt = UINT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const struct clock_run *voter = &measurement->clocks[voters[i]];
+        if (vote.odd >> i & 1)
+            continue;
+        text_format(&against, "%s%s", against.used ? ", " : "", voter->clock->name);
+        if (doubt_ppb(voter) < least_doubt) {
+            least_doubt = doubt_ppb(voter);
+            vote.together.estimate = clamp(middle(voter->widened), vote.together);
+        }
+    }
+    measurement->bus = rate_of_clock(low, high, vote.together);
+    measurement->bus_known = true;
+}
+
+void measure_conclude(struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->count; i++)
+        conclude_clock(measurement, i);
+    combine(measurement);
+    conclude_bus(measurement);
+    measurement->window_ns = rate_cycles_to_ns(measurement->last_tsc - measurement->base,
+                                               measurement->tsc_millihertz);
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        struct slope low, high;
+        if (run->sampled && run->track.defect_millitick &&
+            track_enclosure(&run->track, &low, &high))
+            run->defect_ns = rate_cycles_to_ns(
+                wide_mul_div(run->track.defect_millitick, low.cycles, low.ticks * 1000),
+                measurement->tsc_millihertz);
+    }
+}
+
+struct judgement measure_judge(const struct measurement *measurement, const struct claim *claim,
+                               uint64_t tolerance_ppb, const char **reason)
+{
+    struct judgement none = {.verdict = VERDICT_INCONCLUSIVE};
+    bool tsc = claim->clock == CLAIM_TSC;
+
+    *reason = "";
+    if (tsc ? !measurement->decided : !measurement->bus_known) {
+        *reason = tsc ? measurement->undecided : measurement->bus_reason;
+        return none;
+    }
+    struct judgement judgement =
+        claim_judge(claim->millihertz, claim->granularity_millihertz, tolerance_ppb,
+                    tsc ? measurement->all : measurement->bus);
+    if (judgement.verdict == VERDICT_INCONCLUSIVE)
+        *reason = "the interval is too wide to tell";
+    return judgement;
+}

@@ -1,0 +1,69 @@
+#include "kernel/cpuid_log.h"
+
+#include <machine.h>
+
+#define ENTRIES_MAX 512
+
+static struct {
+    struct cpuid_entry entries[ENTRIES_MAX];
+    size_t count;
+    uint32_t dropped;
+} log;
+
+static bool covers(const struct cpuid_entry *entry, uint32_t leaf, uint32_t subleaf)
+{
+    uint32_t distance = leaf - entry->leaf;
+
+    if (entry->subleaf != subleaf)
+        return false;
+    if (distance == 0)
+        return true;
+    return entry->stride && distance % entry->stride == 0 &&
+           distance / entry->stride < entry->count;
+}
+
+static bool extend(struct cpuid_entry *entry, uint32_t leaf, uint32_t subleaf,
+                   struct cpuid_words words)
+{
+    uint32_t stride = leaf - (entry->leaf + (entry->count - 1) * entry->stride);
+
+    // Blocks lie at most 0x100 leaves apart; anything further is another matter.
+    if (entry->subleaf != subleaf || leaf <= entry->leaf || stride > 0x100 ||
+        !cpuid_equal(entry->words, words) ||
+        (entry->count > 1 && stride != entry->stride))
+        return false;
+    entry->stride = stride;
+    entry->count++;
+    return true;
+}
+
+static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_words words = machine_cpuid(leaf, subleaf);
+
+    (void)context;
+    if (log.count && extend(&log.entries[log.count - 1], leaf, subleaf, words))
+        return words;
+    for (size_t i = 0; i < log.count; i++)
+        if (covers(&log.entries[i], leaf, subleaf) && cpuid_equal(log.entries[i].words, words))
+            return words;
+    if (log.count == ENTRIES_MAX)
+        log.dropped++;
+    else
+        log.entries[log.count++] = (struct cpuid_entry){leaf, subleaf, 1, 0, words};
+    return words;
+}
+
+struct cpuid_source cpuid_log_start(void)
+{
+    log.count = 0;
+    log.dropped = 0;
+    return (struct cpuid_source){read, NULL};
+}
+
+const struct cpuid_entry *cpuid_log_entries(size_t *count, uint32_t *dropped)
+{
+    *count = log.count;
+    *dropped = log.dropped;
+    return log.entries;
+}

@@ -1,0 +1,138 @@
+// The examination: before a clock is used, is it fit to be a reference?
+//
+// A few hundred readings back to back tell whether it counts at all, which way, and in what steps.
+#include "kernel/measure.h"
+
+#include "lib/text.h"
+
+#define WARM_UP_READINGS 16
+#define READINGS         128
+// How long a clock that shows one value is watched before it counts as stuck: the slowest one ticks
+// every 0.84 us, and emulators whose clocks stand for a millisecond exist. 50 million cycles are 10 ms
+// and more on any CPU that runs hypertick; the readings bound the wait where the TSC stands still.
+#define PATIENCE_CYCLES   50000000u
+#define PATIENCE_READINGS 65536
+
+struct examination {
+    struct bracket readings[READINGS];
+    unsigned up, down, still;
+};
+
+static void take(struct examination *examination, const struct clock_run *run)
+{
+    uint64_t modulus = run->info.modulus;
+
+    examination->up = examination->down = examination->still = 0;
+    for (unsigned i = 0; i < WARM_UP_READINGS; i++)
+        run->clock->read(&examination->readings[0]);
+    for (unsigned i = 0; i < READINGS; i++) {
+        struct bracket *reading = &examination->readings[i];
+        run->clock->read(reading);
+        if (i == 0)
+            continue;
+        uint64_t delta = (reading->value + modulus - reading[-1].value) % modulus;
+        if (delta == 0)
+            examination->still++;
+        else if (delta < modulus / 2)
+            examination->up++;
+        else
+            examination->down++;
+    }
+}
+
+// Watches a clock that showed one value only. True if it moves after all.
+static bool moves(const struct clock_run *run)
+{
+    struct bracket first, next;
+
+    run->clock->read(&first);
+    for (unsigned i = 0; i < PATIENCE_READINGS; i++) {
+        run->clock->read(&next);
+        if (next.value != first.value)
+            return true;
+        if (next.after - first.before > PATIENCE_CYCLES)
+            break;
+    }
+    return false;
+}
+
+// The smallest granularity found with which all readings fit one line; the track holds the fit.
+static uint64_t fit_step(struct clock_run *run, const struct examination *examination,
+                         uint64_t tsc_step_cycles)
+{
+    uint64_t origin = examination->readings[0].before;
+    struct track_config config = {run->info.modulus, 1, UINT64_MAX, tsc_step_cycles};
+
+    // Each turn grows the granularity by the defect that was proven, so it never overshoots by more
+    // than a tick; after some turns it doubles as well, so that it ends.
+    for (unsigned turn = 0; turn < 64; turn++) {
+        enum track_event event = TRACK_OK;
+        track_reset(&run->track, &config);
+        for (unsigned i = 0; i < READINGS && event != TRACK_BROKEN; i++) {
+            const struct bracket *bracket = &examination->readings[i];
+            struct reading reading = {bracket->before - origin, bracket->after - origin,
+                                      bracket->value};
+            event = track_add(&run->track, &reading, NULL);
+        }
+        if (event != TRACK_BROKEN)
+            break;
+        config.step += run->track.defect_millitick / 1000 + 1;
+        if (turn >= 16)
+            config.step *= 2;
+    }
+    // A coarse clock shows its worst rarely: one tick more than was seen.
+    return config.step > 1 ? config.step + 1 : 1;
+}
+
+static void judge_still(struct clock_run *run, uint64_t value)
+{
+    uint64_t ones = run->info.bits >= 64 ? UINT64_MAX : (1ull << run->info.bits) - 1;
+
+    run->status = value == 0 || value == ones ? CLOCK_DEAD : CLOCK_STUCK;
+    text_print(run->reason, sizeof(run->reason), "it stands at 0x%llx",
+               (unsigned long long)value);
+}
+
+// Two examinations of a clock that looked coarse. A stall of the device in the middle of one looks
+// like coarseness too, but does not come twice.
+static uint64_t settle(uint64_t first, uint64_t second)
+{
+    uint64_t small = first < second ? first : second;
+    uint64_t large = first < second ? second : first;
+
+    return small == 1 || large > 16 * small ? small : large;
+}
+
+void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles)
+{
+    static struct examination examination;
+
+    take(&examination, run);
+    if (examination.up + examination.down == 0) {
+        if (!moves(run)) {
+            judge_still(run, examination.readings[READINGS - 1].value);
+            return;
+        }
+        take(&examination, run);
+    }
+    if (examination.down > examination.up) {
+        run->status = CLOCK_BACKWARDS;
+        text_print(run->reason, sizeof(run->reason), "%u of %u readings were lower than the last",
+                   examination.down, READINGS - 1);
+        return;
+    }
+    run->step_ticks = fit_step(run, &examination, tsc_step_cycles);
+    if (run->step_ticks > 1) {
+        take(&examination, run);
+        run->step_ticks = settle(run->step_ticks, fit_step(run, &examination, tsc_step_cycles));
+    }
+    if (run->step_ticks > 1) {
+        run->status = CLOCK_COARSE;
+        text_print(run->reason, sizeof(run->reason), "it moves in steps of up to %llu ticks",
+                   (unsigned long long)run->step_ticks);
+    }
+    if (!track_enclosure(&run->track, &run->probe_low, &run->probe_high)) {
+        run->status = CLOCK_STUCK;
+        text_print(run->reason, sizeof(run->reason), "it moved too little in %u readings", READINGS);
+    }
+}

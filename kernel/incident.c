@@ -1,0 +1,167 @@
+// Breaks: what it means when the readings of a clock fit no line.
+//
+// At a break the segments of all clocks are cut, since the TSC may be the cause and then all are
+// affected. When enough readings have followed, the offset of every clock's line after the break
+// against its line before is enclosed, and the hypotheses "the TSC stepped" and "clock k stepped" are
+// tested against these intervals. docs/estimator.md has the reasoning.
+#include "kernel/measure.h"
+
+#include "lib/wide.h"
+
+// Rounds after a break before the offsets are taken: enough for narrow brackets on this side, few
+// enough that those of the other side are still remembered.
+#define ROUNDS_AFTER 192
+
+static struct incident *add(struct measurement *measurement, uint64_t after, uint64_t before)
+{
+    static struct incident overflow;
+    struct incident *incident = &overflow;
+
+    if (measurement->incident_count < INCIDENTS_MAX)
+        incident = &measurement->incidents[measurement->incident_count];
+    memset(incident, 0, sizeof(*incident));
+    incident->after_cycles = after;
+    incident->before_cycles = before;
+    measurement->incident_count++;
+    return incident;
+}
+
+static void cut(struct measurement *measurement, uint64_t sound_until)
+{
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled)
+            track_break(&measurement->clocks[i].track, sound_until);
+}
+
+void incident_open(struct measurement *measurement, size_t index, uint64_t cycles)
+{
+    uint64_t after;
+
+    track_locate(&measurement->clocks[index].track, &after);
+    if (measurement->pending != SIZE_MAX) {
+        // One break is seen by one clock after the other: the same incident.
+        struct incident *incident = &measurement->incidents[measurement->pending];
+        incident->seen |= 1u << index;
+        if (incident->before_cycles < cycles)
+            incident->before_cycles = cycles;
+        cut(measurement, incident->after_cycles);
+        return;
+    }
+    struct incident *incident = add(measurement, after, cycles);
+    incident->seen = 1u << index;
+    cut(measurement, after);
+    if (measurement->incident_count <= INCIDENTS_MAX) {
+        measurement->pending = measurement->incident_count - 1;
+        measurement->pending_rounds = ROUNDS_AFTER;
+    }
+}
+
+void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
+{
+    struct incident *incident = add(measurement, at, at);
+
+    incident->backwards = true;
+    incident->is_step = true;
+    incident->tsc_possible = true;
+    // It read lower by this much, and time had passed: it went back at least so far.
+    incident->high_cycles = -(int64_t)cycles;
+    incident->low_cycles = -(int64_t)cycles;
+    cut(measurement, at);
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled)
+            track_close(&measurement->clocks[i].track);
+}
+
+// Thousandths of a tick in TSC cycles at slope p, rounded away from zero or towards it.
+static int64_t cycles_of(int64_t milliticks, struct slope p, bool away)
+{
+    uint64_t size = milliticks < 0 ? -(uint64_t)milliticks : (uint64_t)milliticks;
+    uint128 numerator = (uint128)size * p.cycles;
+    uint128 denominator = (uint128)p.ticks * 1000;
+    uint64_t cycles = away ? wide_quotient_up(numerator, denominator)
+                           : wide_quotient(numerator, denominator);
+
+    if (cycles > INT64_MAX / 2)
+        cycles = INT64_MAX / 2;
+    return milliticks < 0 ? -(int64_t)cycles : (int64_t)cycles;
+}
+
+static void take_offsets(struct measurement *measurement)
+{
+    struct incident *incident = &measurement->incidents[measurement->pending];
+
+    measurement->pending = SIZE_MAX;
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        struct slope low, high;
+        int64_t least, most;
+        // The rate proven elsewhere in the window; without one the examination's will do.
+        if (!run->sampled)
+            continue;
+        if (!track_enclosure(&run->track, &low, &high) || slope_less(high, low)) {
+            low = run->probe_low;
+            high = run->probe_high;
+        }
+        if (!track_offset(&run->track, incident->after_cycles, incident->before_cycles, low, high,
+                          &least, &most))
+            continue;
+        // Outwards: the smaller slope makes more cycles of a tick.
+        incident->offsets[i].known = true;
+        incident->offsets[i].least_cycles = cycles_of(least, least < 0 ? low : high, least < 0);
+        incident->offsets[i].most_cycles = cycles_of(most, most < 0 ? high : low, most > 0);
+    }
+}
+
+void incident_round(struct measurement *measurement)
+{
+    if (measurement->pending != SIZE_MAX && measurement->pending_rounds-- == 0)
+        take_offsets(measurement);
+}
+
+static bool contains_zero(const struct incident *incident, size_t i)
+{
+    return !incident->offsets[i].known ||
+           (incident->offsets[i].least_cycles <= 0 && incident->offsets[i].most_cycles >= 0);
+}
+
+static void attribute(struct incident *incident, size_t count)
+{
+    // A TSC that steps forward by D moves every clock's line down by D.
+    int64_t tsc_low = INT64_MIN, tsc_high = INT64_MAX;
+    unsigned moved = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!incident->offsets[i].known)
+            continue;
+        if (-incident->offsets[i].most_cycles > tsc_low)
+            tsc_low = -incident->offsets[i].most_cycles;
+        if (-incident->offsets[i].least_cycles < tsc_high)
+            tsc_high = -incident->offsets[i].least_cycles;
+        if (!contains_zero(incident, i))
+            moved |= 1u << i;
+    }
+    incident->is_step = moved != 0;
+    incident->tsc_possible = moved && tsc_low <= tsc_high;
+    // One clock alone can be the cause only if no other moved.
+    if (moved && (moved & (moved - 1)) == 0)
+        incident->clocks_possible = moved;
+    if (incident->tsc_possible) {
+        incident->low_cycles = tsc_low;
+        incident->high_cycles = tsc_high;
+    } else if (incident->clocks_possible) {
+        size_t i = (size_t)__builtin_ctz(incident->clocks_possible);
+        incident->low_cycles = incident->offsets[i].least_cycles;
+        incident->high_cycles = incident->offsets[i].most_cycles;
+    }
+}
+
+void incident_conclude(struct measurement *measurement)
+{
+    if (measurement->pending != SIZE_MAX)
+        take_offsets(measurement);
+    for (size_t n = 0; n < measurement->incident_count && n < INCIDENTS_MAX; n++) {
+        struct incident *incident = &measurement->incidents[n];
+        if (!incident->backwards)
+            attribute(incident, measurement->count);
+    }
+}

@@ -1,0 +1,202 @@
+#include "kernel/judge.h"
+
+#include "lib/text.h"
+
+// The most severe finding so far decides; of two equally severe ones the first.
+static void __attribute__((format(printf, 3, 4)))
+raise(struct judged *judged, enum outcome outcome, const char *format, ...)
+{
+    struct text text;
+    __builtin_va_list arguments;
+
+    if (outcome <= judged->outcome)
+        return;
+    judged->outcome = outcome;
+    text_init(&text, judged->reason, sizeof(judged->reason));
+    __builtin_va_start(arguments, format);
+    text_vformat(&text, format, arguments);
+    __builtin_va_end(arguments);
+}
+
+static const struct judged_claim *find_claim(const struct judged *judged, const char *source,
+                                             enum claim_clock clock)
+{
+    for (size_t i = 0; i < judged->claim_count; i++)
+        if (judged->claims[i].claim->clock == clock &&
+            text_equal(judged->claims[i].claim->source, source))
+            return &judged->claims[i];
+    return NULL;
+}
+
+static void actual_vendor(const struct platform *platform, struct judged_expectation *expectation)
+{
+    const struct block *main_block = scan_main_block(&platform->scan);
+
+    expectation->met =
+        scan_has_vendor(&platform->scan, expectation->expectation->value) ||
+        (!platform->scan.block_count && text_equal(expectation->expectation->value, "none"));
+    text_print(expectation->actual, sizeof(expectation->actual), "%s",
+               main_block && main_block->known ? main_block->known->vendor
+               : main_block                    ? "unknown"
+                                               : "none");
+}
+
+static void actual_tsc(const struct measurement *measurement, const struct options *options,
+                       struct judged_expectation *expectation)
+{
+    char megahertz[DECIMAL_SIZE];
+
+    if (!measurement->decided) {
+        text_print(expectation->actual, sizeof(expectation->actual), "not measured");
+        return;
+    }
+    struct judgement judgement = claim_judge(expectation->expectation->millihertz, 0,
+                                             options->tolerance_ppb, measurement->all);
+    expectation->met = judgement.verdict == VERDICT_OK;
+    text_print(expectation->actual, sizeof(expectation->actual), "%sMHz",
+               text_decimal(megahertz, measurement->all.estimate, 9, 6));
+}
+
+static void actual_claim(const struct judged *judged, struct judged_expectation *expectation)
+{
+    const char *source = expectation->expectation->subject;
+    const struct judged_claim *claim = find_claim(judged, source, CLAIM_TSC);
+    if (!claim)
+        claim = find_claim(judged, source, CLAIM_BUS);
+    const char *actual = claim ? verdict_word(claim->judgement.verdict) : "absent";
+
+    expectation->met = text_equal(actual, expectation->expectation->value);
+    text_print(expectation->actual, sizeof(expectation->actual), "%s", actual);
+}
+
+static void actual_clock(const struct measurement *measurement,
+                         struct judged_expectation *expectation)
+{
+    text_print(expectation->actual, sizeof(expectation->actual), "no such clock");
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (!text_equal(run->clock->name, expectation->expectation->subject))
+            continue;
+        const char *actual = clock_status_word(run->status);
+        expectation->met = text_equal(actual, expectation->expectation->value);
+        text_print(expectation->actual, sizeof(expectation->actual), "%s", actual);
+    }
+}
+
+static void judge_expectation(struct judged *judged, const struct platform *platform,
+                              const struct measurement *measurement,
+                              const struct expectation *expectation)
+{
+    struct judged_expectation *result = &judged->expectations[judged->expectation_count++];
+
+    *result = (struct judged_expectation){.expectation = expectation};
+    switch (expectation->kind) {
+    case EXPECT_VENDOR:
+        actual_vendor(platform, result);
+        break;
+    case EXPECT_BOOT:
+        text_print(result->actual, sizeof(result->actual), "%s",
+                   boot_protocol_word(platform->boot->protocol));
+        result->met = text_equal(result->actual, expectation->value);
+        break;
+    case EXPECT_TSC:
+        actual_tsc(measurement, &platform->options, result);
+        break;
+    case EXPECT_CLAIM:
+        actual_claim(judged, result);
+        break;
+    case EXPECT_CLOCK:
+        actual_clock(measurement, result);
+        break;
+    case EXPECT_CHECK:
+        text_print(result->actual, sizeof(result->actual), "no such check");
+        break;
+    }
+    if (!result->met)
+        raise(judged, OUTCOME_FAIL, "expected %s, found %s", expectation->text, result->actual);
+}
+
+static void judge_claim(struct judged *judged, const struct claim *claim,
+                        const struct measurement *measurement, const struct options *options)
+{
+    struct judged_claim *result = &judged->claims[judged->claim_count++];
+    char ppm[DECIMAL_SIZE];
+
+    result->claim = claim;
+    result->judgement =
+        measure_judge(measurement, claim, options->tolerance_ppb, &result->reason);
+    if (claim->nominal && !options->strict)
+        return;
+    if (result->judgement.verdict == VERDICT_OFF)
+        raise(judged, OUTCOME_FAIL, "%s states a %s rate that is %s ppm off", claim->source,
+              claim_clock_word(claim->clock),
+              text_signed_decimal(ppm, result->judgement.error_ppb, 3, 3));
+    // What cannot be told about the bus where nothing can measure it does not spoil the TSC's verdict.
+    if (result->judgement.verdict == VERDICT_INCONCLUSIVE &&
+        (claim->clock == CLAIM_TSC || measurement->bus_known))
+        raise(judged, OUTCOME_INCONCLUSIVE, "%s (%s): %s", claim->source,
+              claim_clock_word(claim->clock), result->reason);
+}
+
+static void judge_incidents(struct judged *judged, const struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
+        const struct incident *incident = &measurement->incidents[i];
+        if (!incident->is_step)
+            continue;
+        raise(judged, OUTCOME_FAIL, "a step of %s is proven",
+              !incident->clocks_possible ? "the TSC"
+              : !incident->tsc_possible  ? "a reference clock"
+                                         : "the TSC or of a reference clock");
+    }
+}
+
+// The reason of a PASS: which claims are right, or what was found where there is none.
+static void explain_pass(struct judged *judged, const struct platform *platform,
+                         const struct measurement *measurement)
+{
+    char megahertz[DECIMAL_SIZE], ppm[DECIMAL_SIZE];
+    struct text text;
+
+    text_decimal(megahertz, measurement->all.estimate, 9, 6);
+    text_init(&text, judged->reason, sizeof(judged->reason));
+    for (size_t i = 0; i < judged->claim_count; i++) {
+        const struct judged_claim *claim = &judged->claims[i];
+        if (claim->claim->nominal || claim->claim->clock != CLAIM_TSC)
+            continue;
+        text_format(&text, "%s%s is %s ppm off", text.used ? ", " : "", claim->claim->source,
+                    text_signed_decimal(ppm, claim->judgement.error_ppb, 3, 3));
+    }
+    if (text.used)
+        return;
+    text_decimal(ppm, measurement->half_width_ppb, 3, 3);
+    text_format(&text, "%s; the TSC runs at %s MHz, +-%s ppm",
+                platform->scan.present || platform->scan.block_count
+                    ? "the hypervisor states no rate"
+                    : "no hypervisor",
+                megahertz, ppm);
+}
+
+void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
+           size_t claim_count, const struct measurement *measurement)
+{
+    const struct options *options = &platform->options;
+
+    judged->claim_count = judged->expectation_count = 0;
+    judged->outcome = OUTCOME_PASS;
+    if (options->error_count)
+        raise(judged, OUTCOME_FAIL, "%zu bad option%s; the first is \"%s\"", options->error_count,
+              options->error_count == 1 ? "" : "s", options->errors[0].word);
+    if (!measurement->tsc_advances)
+        raise(judged, OUTCOME_FAIL, "the TSC does not advance");
+    judge_incidents(judged, measurement);
+    if (!measurement->decided)
+        raise(judged, OUTCOME_INCONCLUSIVE, "%s", measurement->undecided);
+    for (size_t i = 0; i < claim_count && judged->claim_count < CLAIMS_MAX; i++)
+        if (claims[i].present)
+            judge_claim(judged, &claims[i], measurement, options);
+    for (size_t i = 0; i < options->expect_count; i++)
+        judge_expectation(judged, platform, measurement, &options->expect[i]);
+    if (judged->outcome == OUTCOME_PASS)
+        explain_pass(judged, platform, measurement);
+}

@@ -1,0 +1,34 @@
+// From measurements to an outcome: verdicts on the claims, expectations, PASS, FAIL or INCONCLUSIVE.
+#pragma once
+
+#include "kernel/leave.h"
+#include "kernel/measure.h"
+#include "kernel/platform.h"
+#include "lib/claim.h"
+
+#define CLAIMS_MAX 32
+
+struct judged_claim {
+    const struct claim *claim;
+    struct judgement judgement;
+    const char *reason; // where inconclusive, else ""
+};
+
+struct judged_expectation {
+    const struct expectation *expectation;
+    bool met;
+    char actual[64];
+};
+
+struct judged {
+    struct judged_claim claims[CLAIMS_MAX]; // those that are present
+    size_t claim_count;
+    struct judged_expectation expectations[EXPECT_MAX];
+    size_t expectation_count;
+    enum outcome outcome;
+    char reason[160]; // one sentence that says why
+};
+
+// Judges everything. The outcome rules are ruling 2 of the design, written out in docs/verdicts.md.
+void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
+           size_t claim_count, const struct measurement *measurement);

@@ -1,0 +1,103 @@
+#include "kernel/leave.h"
+
+#include <machine.h>
+
+#include "kernel/console/console.h"
+#include "lib/text.h"
+
+#define CPUID_1_ECX_HYPERVISOR (1u << 31)
+
+#define DEBUG_EXIT 0xf4 // QEMU's isa-debug-exit as CI conventionally places it; docs/options.md
+
+// ACPI 6.5, 4.8.3.2.1 "PM1 Control Registers".
+#define PM1_SLEEP_TYPE_SHIFT 10
+#define PM1_SLEEP_TYPE_MASK  (7u << PM1_SLEEP_TYPE_SHIFT)
+#define PM1_SLEEP_ENABLE     (1u << 13)
+
+#define RESET_CONTROL 0xcf9 // PIIX and ICH
+#define   RESET_HARD     0x06
+#define KEYBOARD_COMMAND 0x64
+#define   KEYBOARD_BUSY  0x02
+#define   KEYBOARD_RESET 0xfe
+
+// How long a way may take to work: a hypervisor acts at once, hardware within some milliseconds.
+#define PATIENCE_CYCLES 200000000u
+#define PATIENCE_TURNS  1000000
+
+static void wait(void)
+{
+    uint64_t start = machine_tsc();
+
+    for (unsigned i = 0; i < PATIENCE_TURNS && machine_tsc() - start < PATIENCE_CYCLES; i++)
+        machine_pause();
+}
+
+static void leave_by_debug_exit(enum outcome outcome)
+{
+    static const uint8_t values[] = {
+        [OUTCOME_PASS] = 0x10,
+        [OUTCOME_FAIL] = 0x11,
+        [OUTCOME_INCONCLUSIVE] = 0x12,
+    };
+
+    machine_out8(DEBUG_EXIT, values[outcome]);
+    wait();
+}
+
+static void sleep_by(uint16_t port, uint8_t type)
+{
+    uint16_t control = machine_in16(port) & (uint16_t)~PM1_SLEEP_TYPE_MASK;
+
+    machine_out16(port, (uint16_t)(control | type << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE));
+}
+
+static void leave_by_acpi(const struct acpi_tables *acpi)
+{
+    if (!acpi->has_s5 || !acpi->pm1a_control_port)
+        return;
+    sleep_by(acpi->pm1a_control_port, acpi->s5_type_a);
+    if (acpi->pm1b_control_port)
+        sleep_by(acpi->pm1b_control_port, acpi->s5_type_b);
+    wait();
+}
+
+static void leave_by_reset(const struct acpi_tables *acpi)
+{
+    if (acpi->has_reset) {
+        machine_out8(acpi->reset_port, acpi->reset_value);
+        wait();
+    }
+    machine_out8(RESET_CONTROL, RESET_HARD);
+    wait();
+    for (unsigned i = 0; i < 1000 && machine_in8(KEYBOARD_COMMAND) & KEYBOARD_BUSY; i++)
+        machine_pause();
+    machine_out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
+    wait();
+}
+
+// May port 0xf4 be written unasked? Where a hypervisor is, by its bit or a known signature, or with the
+// ACPI tables of QEMU and Bochs; on other hardware it would be a write to who knows what.
+static bool debug_exit_is_safe(const struct platform *platform)
+{
+    if (machine_cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR)
+        return true;
+    for (size_t i = 0; platform && i < platform->scan.block_count; i++)
+        if (platform->scan.blocks[i].known)
+            return true;
+    return platform && text_starts_with(platform->acpi.oem_id, "BOCHS");
+}
+
+_Noreturn void machine_leave(enum outcome outcome, const struct platform *platform)
+{
+    static const char last_line[] = "The machine is halted: it can be switched off.\n";
+    enum option_exit way = platform ? platform->options.exit : EXIT_AUTO;
+
+    if (way == EXIT_QEMU || (way == EXIT_AUTO && debug_exit_is_safe(platform)))
+        leave_by_debug_exit(outcome);
+    if (platform && (way == EXIT_ACPI || way == EXIT_AUTO))
+        leave_by_acpi(&platform->acpi);
+    if (platform && way == EXIT_RESET)
+        leave_by_reset(&platform->acpi);
+    console_write(SINK_TEXT, last_line, sizeof(last_line) - 1);
+    machine_halt();
+}

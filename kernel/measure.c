@@ -1,0 +1,339 @@
+#include "kernel/measure.h"
+
+#include "lib/text.h"
+
+#define TSC_READINGS       64
+#define TSC_PATIENCE_LOOPS 1000000
+#define WARM_UP_ROUNDS     32
+#define CHECKS             64 // looks at the precision, and progress reports, per window
+
+const char *measurement_status_word(enum measurement_status status)
+{
+    static const char *const words[] = {
+        [MEASUREMENT_NONE] = "none",       [MEASUREMENT_OK] = "ok",
+        [MEASUREMENT_ODD] = "odd",         [MEASUREMENT_STEPPED] = "stepped",
+        [MEASUREMENT_EMPTY] = "empty",
+    };
+
+    return words[status];
+}
+
+// Does the TSC advance, and in what steps?
+static void examine_tsc(struct measurement *measurement)
+{
+    uint64_t first = machine_tsc();
+    uint64_t last = first;
+    uint64_t step = 0;
+
+    for (unsigned i = 0; i < TSC_PATIENCE_LOOPS && last == first; i++) {
+        machine_pause();
+        last = machine_tsc();
+    }
+    measurement->tsc_advances = last != first;
+    for (unsigned i = 0; i < TSC_READINGS; i++) {
+        uint64_t now = machine_tsc();
+        uint64_t remainder = now - last;
+        last = now;
+        while (remainder) {
+            uint64_t old = step;
+            step = remainder;
+            remainder = old % step;
+        }
+    }
+    measurement->tsc_step_cycles = step ? step : 1;
+}
+
+static bool wanted(const struct options *options, const char *name)
+{
+    for (size_t i = 0; i < options->clock_count; i++)
+        if (text_equal(options->clocks[i], name))
+            return true;
+    return options->clock_count == 0;
+}
+
+void measure_probe(struct measurement *measurement, const struct platform *platform)
+{
+    memset(measurement, 0, offsetof(struct measurement, clocks));
+    measurement->pending = SIZE_MAX;
+    measurement->random = 2463534242u; // any nonzero seed: runs should repeat
+    examine_tsc(measurement);
+    for (size_t i = 0; clock_table[i] && i < CLOCKS_MAX; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        memset(run, 0, offsetof(struct clock_run, track));
+        run->clock = clock_table[i];
+        measurement->count = i + 1;
+        if (!wanted(&platform->options, run->clock->name)) {
+            run->status = CLOCK_UNUSED;
+            text_print(run->reason, sizeof(run->reason), "not among the clocks= asked for");
+            continue;
+        }
+        run->status = run->clock->probe(platform, &run->info, run->reason, sizeof(run->reason));
+        if (run->status == CLOCK_LIVE && measurement->tsc_advances)
+            clock_examine(run, measurement->tsc_step_cycles);
+    }
+}
+
+static bool is_live(const struct clock_run *run)
+{
+    return run->status == CLOCK_LIVE || run->status == CLOCK_COARSE;
+}
+
+// Chooses what is sampled and what times the window: of the clocks with a nominal rate, the one whose
+// examination enclosed the TSC rate most narrowly. Gives the TSC rate that it found, 0 if there is none.
+static uint64_t choose_clocks(struct measurement *measurement)
+{
+    uint64_t best_ppb = UINT64_MAX;
+    uint64_t tsc_millihertz = 0;
+
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        run->sampled = is_live(run);
+        if (!run->sampled || !run->info.nominal.numerator)
+            continue;
+        uint64_t ppb = slope_half_width_ppb(run->probe_low, run->probe_high);
+        if (ppb < best_ppb) {
+            best_ppb = ppb;
+            measurement->window_clock = run->clock->name;
+            tsc_millihertz =
+                rate_from_slopes(run->info.nominal, run->probe_low, run->probe_high).estimate;
+        }
+    }
+    return tsc_millihertz;
+}
+
+static void start_tracks(struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        if (!run->sampled)
+            continue;
+        // At its steepest the clock needs this long for half its range: a shorter gap hides no wrap.
+        uint64_t limit = rate_cycles_of_ticks(run->info.modulus / 2, run->probe_high);
+        struct track_config config = {run->info.modulus, run->step_ticks,
+                                      run->info.sticks ? UINT64_MAX : limit,
+                                      measurement->tsc_step_cycles};
+        track_reset(&run->track, &config);
+        run->first_cycles = UINT64_MAX;
+        run->last_cycles = 0;
+        run->last_narrow_cycles = 0;
+        if (run->clock->restart)
+            run->clock->restart();
+    }
+    measurement->base = measurement->last_tsc = machine_tsc();
+}
+
+static uint64_t now_cycles(const struct measurement *measurement)
+{
+    return measurement->last_tsc - measurement->base;
+}
+
+// Brings the TSC values of a bracket into cycles of the window; false if the TSC went back.
+static bool in_window(struct measurement *measurement, const struct bracket *bracket,
+                      struct reading *reading)
+{
+    uint64_t last = measurement->last_tsc;
+    uint64_t back = bracket->before < last ? last - bracket->before
+                    : bracket->after < bracket->before ? bracket->before - bracket->after
+                                                       : 0;
+
+    measurement->last_tsc = bracket->after;
+    if (back) {
+        // Window time stands still over the step: the next reading goes on where this one began.
+        uint64_t at = (bracket->before < last ? last : bracket->before) - measurement->base;
+        measurement->base = bracket->after - at;
+        incident_backwards(measurement, at, back);
+        return false;
+    }
+    reading->before = bracket->before - measurement->base;
+    reading->after = bracket->after - measurement->base;
+    reading->raw = bracket->value;
+    return true;
+}
+
+static void read_clock(struct measurement *measurement, size_t index)
+{
+    struct clock_run *run = &measurement->clocks[index];
+    struct track *track = &run->track;
+    struct bracket bracket;
+    struct reading reading;
+
+    run->clock->read(&bracket);
+    if (!in_window(measurement, &bracket, &reading))
+        return;
+    if (!run->info.wraps && reading.raw >= run->info.modulus) {
+        // It ran out during a stall: since when, nobody knows.
+        track->dropped++;
+        track_close(track);
+        run->clock->restart();
+        return;
+    }
+    uint64_t whole;
+    bool whole_known = run->info.whole && track_wants_whole(track, reading.after);
+    if (whole_known)
+        whole = run->clock->read_whole();
+    enum track_event event = track_add(track, &reading, whole_known ? &whole : NULL);
+    measurement->samples++;
+    if (run->first_cycles == UINT64_MAX)
+        run->first_cycles = reading.before;
+    run->last_cycles = reading.after;
+    if (4 * (reading.after - reading.before) <= 5 * track->widths.minimum)
+        run->last_narrow_cycles = reading.after;
+    if (event == TRACK_BROKEN)
+        incident_open(measurement, index, reading.after);
+    if (!run->info.wraps && reading.raw > run->info.modulus / 2) {
+        track_close(track);
+        run->clock->restart();
+    }
+}
+
+// A short pause of random length, so that the readings fall on all phases of the clocks' ticks.
+static void jitter(struct measurement *measurement)
+{
+    uint32_t random = measurement->random;
+
+    random ^= random << 13; // xorshift32, Marsaglia 2003
+    random ^= random >> 17;
+    random ^= random << 5;
+    measurement->random = random;
+    for (uint32_t i = random & 7; i > 0; i--)
+        machine_pause();
+}
+
+static void sample_round(struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled)
+            read_clock(measurement, i);
+    incident_round(measurement);
+    jitter(measurement);
+}
+
+// The window may end when some clock has had a narrow bracket in its last twentieth: else the last
+// part of it proves nothing.
+static bool ends_well(const struct measurement *measurement, uint64_t window_cycles)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (run->sampled && run->info.nominal.numerator &&
+            now_cycles(measurement) - run->last_narrow_cycles < window_cycles / 20)
+            return true;
+    }
+    return false;
+}
+
+static bool all_judged(const struct measurement *measurement, const struct options *options,
+                       const struct claim *claims, size_t claim_count)
+{
+    for (size_t i = 0; i < claim_count; i++) {
+        const char *reason;
+        if (claims[i].present && measure_judge(measurement, &claims[i], options->tolerance_ppb,
+                                               &reason)
+                                         .verdict == VERDICT_INCONCLUSIVE)
+            return false;
+    }
+    return measurement->decided;
+}
+
+// Is what was asked for proven? The exact answer takes long divisions, so a rough one comes first.
+static bool is_enough(struct measurement *measurement, const struct options *options,
+                      const struct claim *claims, size_t claim_count)
+{
+    bool near = options->stop == STOP_VERDICT;
+
+    for (size_t i = 0; i < measurement->count && !near; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        struct slope low, high;
+        near = run->sampled && run->info.nominal.numerator &&
+               track_enclosure(&run->track, &low, &high) &&
+               slope_half_width_ppb(low, high) < options->precision_ppb + 1;
+    }
+    if (!near)
+        return false;
+    measure_conclude(measurement);
+    if (measurement->decided && measurement->half_width_ppb <= options->precision_ppb &&
+        options->precision_ppb) {
+        measurement->stopped_by = "the precision asked for was proven";
+        return true;
+    }
+    if (options->stop == STOP_VERDICT && all_judged(measurement, options, claims, claim_count)) {
+        measurement->stopped_by = "every verdict was proven";
+        return true;
+    }
+    return false;
+}
+
+// The rate that turns window time into cycles, as the window's own clock has it by now.
+static uint64_t refine(const struct measurement *measurement, uint64_t tsc_millihertz)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        struct slope low, high;
+        if (run->clock->name == measurement->window_clock &&
+            track_enclosure(&run->track, &low, &high) && !slope_less(high, low))
+            return rate_from_slopes(run->info.nominal, low, high).estimate;
+    }
+    return tsc_millihertz;
+}
+
+static void sample(struct measurement *measurement, const struct options *options,
+                   const struct claim *claims, size_t claim_count, uint64_t tsc_millihertz,
+                   void (*progress)(unsigned percent))
+{
+    uint64_t window = rate_ns_to_cycles(options->window_ns, tsc_millihertz);
+    uint64_t check_cycles = window / CHECKS;
+    // The TSC times the window, but if it stands still or crawls the rounds end it: with brackets as
+    // narrow as the narrowest a window cannot hold more rounds than this.
+    uint64_t rounds_left = window + 1000000;
+    unsigned checks = 0;
+
+    measurement->stopped_by = "the window was over";
+    while (now_cycles(measurement) < window ||
+           (!ends_well(measurement, window) && now_cycles(measurement) < window / 20 * 23)) {
+        sample_round(measurement);
+        if (--rounds_left == 0) {
+            measurement->stopped_by = "the TSC hardly advances";
+            break;
+        }
+        if (now_cycles(measurement) < check_cycles)
+            continue;
+        if (++checks <= 4) {
+            tsc_millihertz = refine(measurement, tsc_millihertz);
+            window = rate_ns_to_cycles(options->window_ns, tsc_millihertz);
+        }
+        check_cycles = now_cycles(measurement) + window / CHECKS;
+        if (progress)
+            progress((unsigned)(now_cycles(measurement) / (window / 100 + 1)));
+        if (is_enough(measurement, options, claims, claim_count))
+            break;
+    }
+}
+
+void measure_window(struct measurement *measurement, const struct options *options,
+                    const struct claim *claims, size_t claim_count,
+                    void (*progress)(unsigned percent))
+{
+    uint64_t tsc_millihertz = choose_clocks(measurement);
+
+    if (!measurement->tsc_advances) {
+        measurement->undecided = "the TSC does not advance";
+        return;
+    }
+    if (!measurement->window_clock) {
+        measurement->undecided = "no reference clock of known rate is live";
+        return;
+    }
+    // The first passes through the sampling code cost more than the later ones (translation in an
+    // emulator, cold caches elsewhere): they are made before the window.
+    start_tracks(measurement);
+    for (unsigned i = 0; i < WARM_UP_ROUNDS; i++)
+        sample_round(measurement);
+    measurement->samples = 0;
+    measurement->incident_count = 0;
+    measurement->pending = SIZE_MAX;
+    start_tracks(measurement);
+    sample(measurement, options, claims, claim_count, tsc_millihertz, progress);
+    measurement->window_cycles = now_cycles(measurement);
+    measure_conclude(measurement);
+    incident_conclude(measurement);
+    measure_conclude(measurement);
+}

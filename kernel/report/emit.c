@@ -1,0 +1,130 @@
+#include "kernel/report/emit.h"
+
+#include "kernel/console/console.h"
+
+static struct {
+    unsigned records;
+    unsigned points;
+    struct json json;
+    char line[8192]; // an option line of 2 KiB takes up to 6 bytes a character in JSON
+} emit;
+
+void emit_start(void)
+{
+    emit.records = 0;
+    emit.points = 0;
+    console_write(SINK_TAP, "TAP version 14\n", 15);
+}
+
+__attribute__((format(printf, 3, 0))) static void
+write_formatted(unsigned formats, const char *prefix, const char *format,
+                            __builtin_va_list arguments, const char *suffix)
+{
+    char buffer[512];
+    struct text text;
+
+    if (!console_wants(formats))
+        return;
+    text_init(&text, buffer, sizeof(buffer));
+    text_string(&text, prefix);
+    text_vformat(&text, format, arguments);
+    text_string(&text, suffix);
+    console_write(formats, buffer, text.used);
+}
+
+void emit_text(const char *format, ...)
+{
+    __builtin_va_list arguments;
+
+    __builtin_va_start(arguments, format);
+    write_formatted(SINK_TEXT, "", format, arguments, "");
+    __builtin_va_end(arguments);
+}
+
+struct json *emit_record(const char *name)
+{
+    // One byte is kept for the newline.
+    json_begin(&emit.json, emit.line, sizeof(emit.line) - 1, name);
+    return &emit.json;
+}
+
+void emit_record_end(void)
+{
+    size_t length = text_length(json_end(&emit.json));
+
+    emit.records++;
+    emit.line[length] = '\n';
+    console_write(SINK_JSON, emit.line, length + 1);
+}
+
+unsigned emit_record_count(void)
+{
+    return emit.records;
+}
+
+void emit_point(bool ok, const char *skip, const char *format, ...)
+{
+    char prefix[24];
+    char suffix[160];
+    __builtin_va_list arguments;
+
+    emit.points++;
+    text_print(prefix, sizeof(prefix), "%s %u - ", ok || skip ? "ok" : "not ok", emit.points);
+    text_print(suffix, sizeof(suffix), "%s%s\n", skip ? " # SKIP " : "", skip ? skip : "");
+    __builtin_va_start(arguments, format);
+    write_formatted(SINK_TAP, prefix, format, arguments, suffix);
+    __builtin_va_end(arguments);
+}
+
+void emit_diagnostic(const char *format, ...)
+{
+    __builtin_va_list arguments;
+
+    __builtin_va_start(arguments, format);
+    write_formatted(SINK_TAP, "# ", format, arguments, "\n");
+    __builtin_va_end(arguments);
+}
+
+void emit_plan(void)
+{
+    char plan[24];
+
+    console_write(SINK_TAP, plan, text_print(plan, sizeof(plan), "1..%u\n", emit.points));
+}
+
+// Writes a sentence to the text sinks in lines of at most WRAP_COLUMNS, broken at spaces.
+#define WRAP_COLUMNS 78
+static void wrap(const char *level, const char *sentence)
+{
+    size_t indent = text_length(level) + 2;
+
+    emit_text("%s: ", level);
+    while (text_length(sentence) > WRAP_COLUMNS - indent) {
+        size_t cut = WRAP_COLUMNS - indent;
+        while (cut > 0 && sentence[cut] != ' ')
+            cut--;
+        if (cut == 0)
+            break;
+        emit_text("%.*s\n%*s", (int)cut, sentence, (int)indent, "");
+        sentence += cut + 1;
+    }
+    emit_text("%s\n", sentence);
+}
+
+void emit_note(const char *level, const char *format, ...)
+{
+    char sentence[256];
+    struct text text;
+    __builtin_va_list arguments;
+
+    text_init(&text, sentence, sizeof(sentence));
+    __builtin_va_start(arguments, format);
+    text_vformat(&text, format, arguments);
+    __builtin_va_end(arguments);
+    wrap(level, sentence);
+    emit_diagnostic("%s: %s", level, sentence);
+    struct json *json = emit_record("note");
+    json_string(json, "level", level);
+    json_string(json, "text", sentence);
+    emit_record_end();
+}

@@ -1,0 +1,32 @@
+// How a report reaches the sinks: text by the line, records by the object, TAP by the test point.
+#pragma once
+
+#include "lib/json.h"
+#include "lib/options.h"
+
+// Starts a report: no records or test points yet. Writes the TAP version line.
+void emit_start(void);
+
+// Text for people, to the sinks that get text. At most 255 characters a call, at most 100 columns a
+// line.
+void emit_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// A record for programs, to the sinks that get JSON:
+//     struct json *json = emit_record("claim");
+//     json_string(json, "source", claim->source);
+//     emit_record_end();
+struct json *emit_record(const char *name);
+void emit_record_end(void);
+unsigned emit_record_count(void);
+
+// A TAP 14 test point. `skip` NULL: it counts as ok says; else it is skipped for that reason.
+void emit_point(bool ok, const char *skip, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// A TAP diagnostic under the last point.
+void emit_diagnostic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// The plan, which TAP allows at the end.
+void emit_plan(void);
+
+// A sentence that belongs to the report wherever it goes: text, note record, TAP comment. `level` is
+// "info", "warning" or "error".
+void emit_note(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));

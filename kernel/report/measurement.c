@@ -1,0 +1,354 @@
+#include "kernel/report/emit.h"
+#include "kernel/report/report.h"
+
+void report_clocks(const struct measurement *measurement)
+{
+    emit_text("\nReference clocks\n");
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        char megahertz[DECIMAL_SIZE];
+        const char *status = clock_status_word(run->status);
+
+        if (run->status != CLOCK_LIVE && run->status != CLOCK_COARSE) {
+            emit_text("  %-8s %-9s %s\n", run->clock->name, status, run->reason);
+            continue;
+        }
+        if (run->info.nominal.numerator)
+            text_decimal(megahertz, rate_millihertz(run->info.nominal), 9, 6);
+        else
+            text_print(megahertz, sizeof(megahertz), "no rate known");
+        emit_text("  %-8s %-9s %13s%s  %2u bits, %s\n", run->clock->name, status, megahertz,
+                  run->info.nominal.numerator ? " MHz" : "    ", run->info.bits,
+                  run->info.detail);
+        if (run->reason[0])
+            emit_text("                     %s\n", run->reason);
+    }
+}
+
+static bool dots;
+static unsigned progress_calls;
+
+void report_window_start(const struct measurement *measurement, const struct options *options)
+{
+    char seconds[DECIMAL_SIZE];
+
+    (void)measurement;
+    // Shorter windows need no sign of life.
+    dots = options->window_ns >= 1000000000u;
+    progress_calls = 0;
+    if (dots)
+        emit_text("\nMeasuring for at most %s s ",
+                  text_decimal(seconds, options->window_ns, 9, 1));
+}
+
+void report_window_progress(unsigned percent)
+{
+    // Every other call, so that the dots of a window fit on a line; a long one shows a number as well.
+    if (!dots || progress_calls++ % 2)
+        return;
+    if (progress_calls % 16 == 1 && progress_calls > 1)
+        emit_text("%u%%", percent);
+    else
+        emit_text(".");
+}
+
+static uint64_t to_ns(const struct measurement *measurement, uint64_t cycles)
+{
+    return rate_cycles_to_ns(cycles, measurement->tsc_millihertz);
+}
+
+static void record_clock(const struct measurement *measurement, const struct clock_run *run)
+{
+    struct json *json = emit_record("clock");
+    const struct histogram *widths = &run->track.widths;
+
+    json_string(json, "clock", run->clock->name);
+    json_string(json, "status", clock_status_word(run->status));
+    json_string(json, "reason", run->reason);
+    json_string(json, "detail", run->info.detail);
+    if (run->info.nominal.numerator)
+        json_decimal(json, "nominal_hz", rate_millihertz(run->info.nominal), 3);
+    else
+        json_null(json, "nominal_hz");
+    json_u64(json, "bits", run->info.bits);
+    if (run->sampled && measurement->decided && widths->count) {
+        json_u64(json, "step_ticks", run->step_ticks);
+        json_u64(json, "read_min_ns", to_ns(measurement, widths->minimum));
+        json_u64(json, "read_median_ns", to_ns(measurement, histogram_quantile(widths, 500)));
+        json_u64(json, "read_p99_ns", to_ns(measurement, histogram_quantile(widths, 990)));
+        json_u64(json, "read_max_ns", to_ns(measurement, widths->maximum));
+    } else {
+        static const char *const fields[] = {"step_ticks", "read_min_ns", "read_median_ns",
+                                             "read_p99_ns", "read_max_ns"};
+        for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+            json_null(json, fields[i]);
+    }
+    emit_record_end();
+}
+
+static void record_interval(struct json *json, const char *low, const char *high, bool known,
+                            struct rate_interval rate)
+{
+    if (known) {
+        json_decimal(json, low, rate.low, 3);
+        json_decimal(json, high, rate.high, 3);
+    } else {
+        json_null(json, low);
+        json_null(json, high);
+    }
+}
+
+static bool bounded(const struct clock_run *run)
+{
+    return run->result == MEASUREMENT_OK || run->result == MEASUREMENT_ODD ||
+           run->result == MEASUREMENT_STEPPED;
+}
+
+static void record_measurement(const struct measurement *measurement, const struct clock_run *run)
+{
+    struct json *json = emit_record("measurement");
+    bool known = bounded(run);
+
+    json_string(json, "clock", run->clock->name);
+    json_u64(json, "window_ns", to_ns(measurement, run->last_cycles - run->first_cycles));
+    json_u64(json, "samples", run->track.samples);
+    json_u64(json, "segments", run->track.segments);
+    record_interval(json, "low_hz", "high_hz", known, run->widened);
+    if (known)
+        json_decimal(json, "estimate_hz", run->raw.estimate, 3);
+    else
+        json_null(json, "estimate_hz");
+    record_interval(json, "raw_low_hz", "raw_high_hz", known, run->raw);
+    json_u64(json, "limit_ppb", run->limit_ppb);
+    json_u64(json, "defect_ns", run->defect_ns);
+    json_string(json, "status", measurement_status_word(run->result));
+    emit_record_end();
+}
+
+static void record_all(const struct measurement *measurement)
+{
+    struct json *json = emit_record("measurement");
+    uint64_t defect_ns = 0;
+    unsigned segments = 0;
+
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (run->sampled && run->track.segments > segments)
+            segments = run->track.segments;
+        if (run->sampled && run->defect_ns > defect_ns)
+            defect_ns = run->defect_ns;
+    }
+    json_string(json, "clock", "all");
+    json_u64(json, "window_ns", measurement->window_ns);
+    json_u64(json, "samples", measurement->samples);
+    json_u64(json, "segments", segments);
+    record_interval(json, "low_hz", "high_hz", measurement->decided, measurement->all);
+    if (measurement->decided)
+        json_decimal(json, "estimate_hz", measurement->all.estimate, 3);
+    else
+        json_null(json, "estimate_hz");
+    record_interval(json, "raw_low_hz", "raw_high_hz",
+                    measurement->decided && measurement->raw_known, measurement->raw);
+    json_u64(json, "limit_ppb", measurement->decided ? measurement->limit_ppb : 0);
+    json_u64(json, "defect_ns", defect_ns);
+    json_string(json, "status", measurement->decided ? "ok" : "empty");
+    emit_record_end();
+}
+
+static void write_row(const char *name, uint64_t samples, struct rate_interval rate,
+                      const char *remark)
+{
+    char low[DECIMAL_SIZE], high[DECIMAL_SIZE], half[DECIMAL_SIZE];
+
+    emit_text("  %-8s %9llu  %s .. %s MHz  +-%s ppm%s%s\n", name, (unsigned long long)samples,
+              text_decimal(low, rate.low, 9, 6), text_decimal(high, rate.high, 9, 6),
+              text_decimal(half, rate_half_width_ppb(rate), 3, 3), remark[0] ? "  " : "", remark);
+}
+
+static void write_rows(const struct measurement *measurement)
+{
+    emit_text("  clock     readings  TSC rate, as proven by this clock\n");
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (!run->sampled)
+            continue;
+        if (bounded(run))
+            write_row(run->clock->name, run->track.samples, run->widened,
+                      run->result == MEASUREMENT_OK ? "" : measurement_status_word(run->result));
+        else
+            emit_text("  %-8s %9llu  %s\n", run->clock->name,
+                      (unsigned long long)run->track.samples,
+                      !run->info.nominal.numerator ? "it has no nominal rate: it is measured below"
+                      : run->result == MEASUREMENT_EMPTY
+                          ? "no single rate fits its readings: it is not linear in the TSC"
+                          : "too few readings to enclose the rate");
+    }
+    if (measurement->decided)
+        write_row("all", measurement->samples, measurement->all, "");
+}
+
+static void write_brackets(const struct measurement *measurement)
+{
+    emit_text("  clock    one reading takes, in ns: least    median       99%%      most\n");
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        const struct histogram *widths = &run->track.widths;
+        if (!run->sampled)
+            continue;
+        emit_text("  %-8s                    %11llu %9llu %9llu %9llu\n", run->clock->name,
+                  (unsigned long long)to_ns(measurement, widths->minimum),
+                  (unsigned long long)to_ns(measurement, histogram_quantile(widths, 500)),
+                  (unsigned long long)to_ns(measurement, histogram_quantile(widths, 990)),
+                  (unsigned long long)to_ns(measurement, widths->maximum));
+    }
+}
+
+static void name_suspects(const struct measurement *measurement, const struct incident *incident,
+                          char *name, size_t size)
+{
+    unsigned clocks = incident->is_step ? incident->clocks_possible : incident->seen;
+    struct text text;
+
+    text_init(&text, name, size);
+    if (incident->tsc_possible || !incident->is_step)
+        text_string(&text, "tsc");
+    for (size_t i = 0; i < measurement->count; i++)
+        if (clocks >> i & 1)
+            text_format(&text, "%s%s", text.used ? " or " : "", measurement->clocks[i].clock->name);
+    if (!text.used)
+        text_string(&text, "more than one clock");
+}
+
+static int64_t signed_ns(const struct measurement *measurement, int64_t cycles)
+{
+    return cycles < 0 ? -(int64_t)to_ns(measurement, (uint64_t)-cycles)
+                      : (int64_t)to_ns(measurement, (uint64_t)cycles);
+}
+
+static void write_incident(const struct measurement *measurement, size_t number)
+{
+    const struct incident *incident = &measurement->incidents[number];
+    char suspects[64], low[DECIMAL_SIZE], high[DECIMAL_SIZE], from[DECIMAL_SIZE],
+        until[DECIMAL_SIZE];
+    int64_t low_ns = signed_ns(measurement, incident->low_cycles);
+    int64_t high_ns = signed_ns(measurement, incident->high_cycles);
+    uint64_t after_ns = to_ns(measurement, incident->after_cycles);
+    uint64_t before_ns = to_ns(measurement, incident->before_cycles);
+
+    name_suspects(measurement, incident, suspects, sizeof(suspects));
+    struct json *json = emit_record("step");
+    json_string(json, "clock", suspects);
+    json_string(json, "kind", incident->is_step ? "step" : "rate");
+    json_u64(json, "segment", number + 1);
+    json_u64(json, "after_ns", after_ns);
+    json_u64(json, "before_ns", before_ns);
+    json_s64(json, "low_ns", low_ns);
+    json_s64(json, "high_ns", high_ns);
+    emit_record_end();
+
+    text_decimal(from, after_ns, 9, 6);
+    text_decimal(until, before_ns, 9, 6);
+    if (incident->is_step)
+        emit_text("  STEP of %s between %s and %s s: %s to %s us\n", suspects, from, until,
+                  text_signed_decimal(low, low_ns, 3, 3), text_signed_decimal(high, high_ns, 3, 3));
+    else
+        emit_text("  change of rate of %s between %s and %s s\n", suspects, from, until);
+}
+
+static void write_incidents(const struct measurement *measurement)
+{
+    bool step = false;
+
+    for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
+        write_incident(measurement, i);
+        step |= measurement->incidents[i].is_step;
+    }
+    if (measurement->incident_count > INCIDENTS_MAX)
+        emit_note("warning", "%zu more breaks of linearity are not listed",
+                  measurement->incident_count - INCIDENTS_MAX);
+    emit_point(!step, NULL, "no clock stepped");
+}
+
+static void write_bus(const struct measurement *measurement)
+{
+    char megahertz[DECIMAL_SIZE], half[DECIMAL_SIZE];
+
+    if (!measurement->bus_known)
+        return;
+    struct json *json = emit_record("rate");
+    json_string(json, "clock", "lapic");
+    json_string(json, "of", "bus");
+    record_interval(json, "low_hz", "high_hz", true, measurement->bus);
+    json_decimal(json, "estimate_hz", measurement->bus.estimate, 3);
+    json_string(json, "against", measurement->bus_against);
+    emit_record_end();
+    emit_text("  the LAPIC timer runs at %s MHz +-%s ppm, measured against %s\n",
+              text_decimal(megahertz, measurement->bus.estimate, 9, 6),
+              text_decimal(half, rate_half_width_ppb(measurement->bus), 3, 3),
+              measurement->bus_against);
+}
+
+// What "proven" means here: relative to which clocks, at which rates.
+static void write_basis(const struct measurement *measurement)
+{
+    char names[64];
+    unsigned agreeing = 0;
+    bool lapic = false;
+    struct text text;
+
+    text_init(&text, names, sizeof(names));
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (run->result == MEASUREMENT_ODD)
+            emit_note("warning", "%s is the odd one out: its enclosure contradicts the majority",
+                      run->clock->name);
+        if (run->result != MEASUREMENT_OK)
+            continue;
+        text_format(&text, "%s%s", agreeing++ ? ", " : "", run->clock->name);
+        lapic = text_equal(run->clock->name, "lapic");
+    }
+    if (!measurement->decided) {
+        emit_note("warning", "no rate is proven: %s", measurement->undecided);
+        return;
+    }
+    emit_text("  Proven relative to %s at %s nominal rate%s.\n", names,
+              agreeing == 1 ? "its" : "their", agreeing == 1 ? "" : "s");
+    if (agreeing > 1)
+        emit_text("  If they share a time base of the host, its error cannot be seen from in here.\n");
+    if (lapic && agreeing == 1)
+        emit_note("info", "the result rests on the LAPIC timer alone, at the 1 GHz at which KVM and "
+                          "QEMU emulate it");
+}
+
+void report_measurement(const struct measurement *measurement)
+{
+    char seconds[DECIMAL_SIZE];
+
+    if (dots)
+        emit_text("\n");
+    for (size_t i = 0; i < measurement->count; i++)
+        record_clock(measurement, &measurement->clocks[i]);
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled)
+            record_measurement(measurement, &measurement->clocks[i]);
+    record_all(measurement);
+
+    emit_text("\nMeasurement");
+    if (measurement->window_clock)
+        emit_text(": %s s, timed by %s; %s", text_decimal(seconds, measurement->window_ns, 9, 3),
+                  measurement->window_clock, measurement->stopped_by);
+    emit_text("\n");
+    if (measurement->window_clock) {
+        write_rows(measurement);
+        write_bus(measurement);
+        write_brackets(measurement);
+    }
+    emit_point(measurement->tsc_advances, NULL, "the TSC advances");
+    emit_point(measurement->decided, measurement->decided ? NULL : "inconclusive",
+               "reference clocks enclose the TSC rate");
+    if (measurement->tsc_step_cycles > 1)
+        emit_text("  The TSC moves in steps of %llu cycles.\n",
+                  (unsigned long long)measurement->tsc_step_cycles);
+    write_incidents(measurement);
+    write_basis(measurement);
+}

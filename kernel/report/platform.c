@@ -1,0 +1,72 @@
+#include "kernel/report/report.h"
+
+#include "kernel/console/console.h"
+#include "kernel/report/emit.h"
+
+void report_banner(const struct boot_info *boot)
+{
+    emit_text("hypertick " HYPERTICK_VERSION ", booted by %s%s%s\n",
+              boot_protocol_word(boot->protocol), boot->loader[0] ? " from " : "", boot->loader);
+    emit_diagnostic("hypertick " HYPERTICK_VERSION ", booted by %s",
+                    boot_protocol_word(boot->protocol));
+}
+
+void report_options(const struct options *options)
+{
+    size_t listed = options->error_count < OPTION_ERRORS_MAX ? options->error_count
+                                                             : OPTION_ERRORS_MAX;
+
+    for (size_t i = 0; i < listed; i++)
+        emit_note("error", "option \"%s\": expected %s; using %s", options->errors[i].word,
+                  options->errors[i].expected, options->errors[i].used);
+    if (options->error_count > listed)
+        emit_note("error", "%zu more bad options", options->error_count - listed);
+    for (size_t i = 0; i < options->ignored_count; i++)
+        emit_note("info", "option \"%s\" comes from the loader and is ignored",
+                  options->ignored[i]);
+    emit_point(options->error_count == 0, NULL, "every option is understood");
+}
+
+void report_platform(const struct platform *platform)
+{
+    const struct boot_info *boot = platform->boot;
+    const struct acpi_tables *acpi = &platform->acpi;
+    unsigned memory_mib = (unsigned)(platform->memory_bytes >> 20);
+    struct json *json = emit_record("start");
+
+    json_u64(json, "version", 1);
+    json_string(json, "hypertick", HYPERTICK_VERSION);
+    json_string(json, "boot", boot_protocol_word(boot->protocol));
+    json_string(json, "loader", boot->loader[0] ? boot->loader : NULL);
+    json_u64(json, "cpus", acpi->cpus ? acpi->cpus : 1);
+    json_u64(json, "memory_mib", memory_mib);
+    json_string(json, "options", boot->cmdline);
+    emit_record_end();
+
+    emit_text("machine   ");
+    if (acpi->cpus)
+        emit_text("%u vCPU%s, ", acpi->cpus, acpi->cpus == 1 ? "" : "s");
+    if (boot->region_count)
+        emit_text("%u MiB of memory, ", memory_mib);
+    if (acpi->found)
+        emit_text("ACPI by \"%s\"\n", acpi->oem_id);
+    else
+        emit_text("no ACPI tables\n");
+    if (boot->cmdline[0])
+        emit_text("options   %.200s\n", boot->cmdline);
+
+    for (size_t i = 0; i < boot->note_count && i < BOOT_NOTES_MAX; i++)
+        emit_note("warning", "boot: %s", boot->notes[i]);
+    for (size_t i = 0; i < acpi->problem_count && i < ACPI_PROBLEMS_MAX; i++)
+        emit_note("warning", "ACPI: %s", acpi->problems[i]);
+}
+
+// The sinks that are not as was asked for.
+void report_sinks(void)
+{
+    const char *state;
+
+    for (size_t i = 0; (state = console_describe(i)) != NULL; i++)
+        emit_text("%s%s", i ? ", " : "sinks     ", state);
+    emit_text("\n");
+}

@@ -1,0 +1,32 @@
+// The report, section by section, in the order of the run. Each function writes its section to every
+// sink: text, records and test points side by side, so that none can be forgotten.
+#pragma once
+
+#include "kernel/judge.h"
+#include "kernel/measure.h"
+#include "kernel/platform.h"
+
+// report/platform.c
+void report_banner(const struct boot_info *boot);
+void report_options(const struct options *options);
+void report_platform(const struct platform *platform);
+void report_sinks(void);
+
+// report/detection.c
+void report_detection(const struct platform *platform);
+void report_leaves(void);
+void report_scan_progress(unsigned done, unsigned total);
+
+// report/claims.c
+void report_claims(const struct claim *claims, size_t count);
+
+// report/measurement.c
+void report_clocks(const struct measurement *measurement);
+void report_window_start(const struct measurement *measurement, const struct options *options);
+void report_window_progress(unsigned percent);
+void report_measurement(const struct measurement *measurement);
+
+// report/verdicts.c
+void report_verdicts(const struct judged *judged, const struct measurement *measurement);
+// Closes the report. `guest_ns` is the time that the run took, or NULL where no rate is known.
+void report_end(const struct judged *judged, const uint64_t *guest_ns);

@@ -1,0 +1,123 @@
+#include "kernel/report/emit.h"
+#include "kernel/report/report.h"
+
+// Deviations of this size are usually not the claim's fault: see docs/verdicts.md.
+#define HOST_DEVIATION_MIN_PPB 1000
+#define HOST_DEVIATION_MAX_PPB 500000
+
+static bool is_host_sized(const struct judgement *judgement)
+{
+    int64_t size = judgement->error_ppb < 0 ? -judgement->error_ppb : judgement->error_ppb;
+
+    return judgement->verdict != VERDICT_INCONCLUSIVE && size >= HOST_DEVIATION_MIN_PPB &&
+           size <= HOST_DEVIATION_MAX_PPB;
+}
+
+static void write_verdict(const struct judged_claim *judged, bool measured)
+{
+    const struct claim *claim = judged->claim;
+    const struct judgement *judgement = &judged->judgement;
+    char error[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+    const char *clock = claim_clock_word(claim->clock);
+    const char *verdict = verdict_word(judgement->verdict);
+    struct json *json = emit_record("verdict");
+
+    json_string(json, "source", claim->source);
+    json_string(json, "clock", clock);
+    if (measured) {
+        json_s64(json, "error_ppb", judgement->error_ppb);
+        json_s64(json, "low_ppb", judgement->low_ppb);
+        json_s64(json, "high_ppb", judgement->high_ppb);
+        json_u64(json, "allowed_ppb", judgement->allowed_ppb);
+    } else {
+        json_null(json, "error_ppb");
+        json_null(json, "low_ppb");
+        json_null(json, "high_ppb");
+        json_null(json, "allowed_ppb");
+    }
+    json_string(json, "verdict", verdict);
+    json_bool(json, "nominal", claim->nominal);
+    json_string(json, "reason", judged->reason);
+    emit_record_end();
+
+    text_signed_decimal(error, judgement->error_ppb, 3, 3);
+    text_signed_decimal(low, judgement->low_ppb, 3, 3);
+    text_signed_decimal(high, judgement->high_ppb, 3, 3);
+    if (measured)
+        emit_text("  %-16s %s %12s ppm  from %s to %s  %s%s\n", claim->source, clock, error, low,
+                  high, verdict, claim->nominal ? " (nominal)" : "");
+    else
+        emit_text("  %-16s %s  %s: %s\n", claim->source, clock, verdict, judged->reason);
+    // A nominal claim that is off is no failure, so TAP must not call it one.
+    if (judgement->verdict == VERDICT_INCONCLUSIVE)
+        emit_point(true, "inconclusive", "%s states the %s rate", claim->source, clock);
+    else if (claim->nominal && judgement->verdict == VERDICT_OFF)
+        emit_point(true, "a nominal source, for information", "%s states the %s rate",
+                   claim->source, clock);
+    else
+        emit_point(judgement->verdict == VERDICT_OK, NULL, "%s states the %s rate", claim->source,
+                   clock);
+    if (measured)
+        emit_diagnostic("error %s ppm, proven from %s to %s ppm", error, low, high);
+}
+
+static void write_expectation(const struct judged_expectation *judged)
+{
+    struct json *json = emit_record("expect");
+
+    json_string(json, "expect", judged->expectation->text);
+    json_string(json, "result", judged->met ? "pass" : "fail");
+    json_string(json, "actual", judged->actual);
+    emit_record_end();
+    emit_text("  expected %-32s  %s (found %s)\n", judged->expectation->text,
+              judged->met ? "pass" : "FAIL", judged->actual);
+    emit_point(judged->met, NULL, "expect %s", judged->expectation->text);
+    if (!judged->met)
+        emit_diagnostic("found %s", judged->actual);
+}
+
+void report_verdicts(const struct judged *judged, const struct measurement *measurement)
+{
+    bool host_sized = false;
+
+    emit_text("\nVerdicts: error of each claim against the measured rate\n");
+    if (!judged->claim_count)
+        emit_text("  no rate is claimed\n");
+    for (size_t i = 0; i < judged->claim_count; i++) {
+        bool tsc = judged->claims[i].claim->clock == CLAIM_TSC;
+        write_verdict(&judged->claims[i], tsc ? measurement->decided : measurement->bus_known);
+        host_sized |= is_host_sized(&judged->claims[i].judgement);
+    }
+    for (size_t i = 0; i < judged->expectation_count; i++)
+        write_expectation(&judged->expectations[i]);
+    if (host_sized)
+        emit_note("info", "1 to 500 ppm is the size of a host's own error: its idea of its TSC "
+                          "rate, and NTP steering the clock that all reference clocks share");
+}
+
+void report_end(const struct judged *judged, const uint64_t *guest_ns)
+{
+    static const char *const words[] = {
+        [OUTCOME_PASS] = "pass",
+        [OUTCOME_INCONCLUSIVE] = "inconclusive",
+        [OUTCOME_FAIL] = "fail",
+    };
+    static const char *const lines[] = {
+        [OUTCOME_PASS] = "PASS",
+        [OUTCOME_INCONCLUSIVE] = "INCONCLUSIVE",
+        [OUTCOME_FAIL] = "FAIL",
+    };
+
+    struct json *json = emit_record("end");
+    json_string(json, "result", words[judged->outcome]);
+    json_string(json, "reason", judged->reason);
+    json_u64(json, "records", emit_record_count() + 1);
+    if (guest_ns)
+        json_u64(json, "guest_ns", *guest_ns);
+    else
+        json_null(json, "guest_ns");
+    emit_record_end();
+    emit_diagnostic("%s: %s", lines[judged->outcome], judged->reason);
+    emit_plan();
+    emit_text("\n%s: %s\n", lines[judged->outcome], judged->reason);
+}

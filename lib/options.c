@@ -1,0 +1,392 @@
+#include "lib/options.h"
+
+#include "lib/span.h"
+
+#define MS     1000000ull // durations are in nanoseconds
+#define SECOND 1000000000ull
+#define HOUR   (3600 * SECOND)
+#define PPM    1000ull          // ratios are in ppb
+#define GHZ    1000000000000ull // rates are in millihertz
+
+// Counts an error; keeps it where there is room.
+static void complain(struct options *options, const char *prefix, struct span word,
+                     const char *expected, const char *used)
+{
+    size_t index = options->error_count++;
+
+    if (index >= OPTION_ERRORS_MAX)
+        return;
+    struct option_error *error = &options->errors[index];
+    span_show(error->word, sizeof(error->word), prefix, word);
+    text_print(error->expected, sizeof(error->expected), "%s", expected);
+    text_print(error->used, sizeof(error->used), "%s", used);
+}
+
+// --- Units and words. Each table ends with a NULL.
+
+static const struct unit durations[] = {
+    {"ns", 1}, {"us", 1000}, {"ms", MS}, {"s", SECOND}, {"m", 60 * SECOND}, {"h", HOUR}, {NULL, 0},
+};
+static const struct unit ratios[] = {
+    {"ppb", 1},
+    {"ppm", PPM},
+    {NULL, 0},
+};
+static const struct unit rates[] = {
+    {"hz", GHZ / 1000000000}, {"khz", GHZ / 1000000}, {"mhz", GHZ / 1000}, {"ghz", GHZ}, {NULL, 0},
+};
+
+struct choice {
+    const char *word;
+    unsigned value;
+};
+
+static bool choose(struct span value, const struct choice *choices, unsigned *chosen)
+{
+    for (; choices->word; choices++) {
+        if (!span_is(value, choices->word))
+            continue;
+        *chosen = choices->value;
+        return true;
+    }
+    return false;
+}
+
+static bool sink(struct span value, unsigned *bits)
+{
+    static const struct choice choices[] = {{"text", SINK_TEXT},
+                                            {"json", SINK_JSON},
+                                            {"text+json", SINK_TEXT | SINK_JSON},
+                                            {"json+text", SINK_TEXT | SINK_JSON},
+                                            {"tap", SINK_TAP},
+                                            {"off", 0},
+                                            {NULL, 0}};
+
+    return choose(value, choices, bits);
+}
+
+static bool on_off(struct span value, bool *on)
+{
+    static const struct choice choices[] = {{"off", false}, {"on", true}, {NULL, 0}};
+    unsigned chosen;
+
+    if (!choose(value, choices, &chosen))
+        return false;
+    *on = chosen;
+    return true;
+}
+
+// --- Assertions
+
+#define CLAIM_WORDS "ok|off|inconclusive|absent"
+#define CLOCK_WORDS "live|coarse|absent|dead|stuck|backwards|disabled|unused"
+#define CHECK_WORDS "pass|fail|skip"
+
+static const struct assertion {
+    const char *word;
+    bool has_subject;
+    const char *values; // with '|' between them; NULL: any word
+    const char *expected;
+} assertions[] = {
+    [EXPECT_VENDOR] = {"vendor", false, NULL, "vendor:NAME"},
+    [EXPECT_BOOT] = {"boot", false, NULL, "boot:WORD"},
+    [EXPECT_TSC] = {"tsc", false, NULL, "tsc:RATE, a rate such as 2596130khz, up to 1000ghz"},
+    [EXPECT_CLAIM] = {"claim", true, CLAIM_WORDS, "claim:SOURCE:" CLAIM_WORDS},
+    [EXPECT_CLOCK] = {"clock", true, CLOCK_WORDS, "clock:NAME:" CLOCK_WORDS},
+    [EXPECT_CHECK] = {"check", true, CHECK_WORDS, "check:ID:" CHECK_WORDS},
+};
+
+// Parses one assertion. Gives NULL, or what was expected.
+static const char *assertion(struct span item, struct expectation *out)
+{
+    struct span rest = item;
+    struct span word = span_take(&rest, ':');
+    size_t kind = 0;
+
+    while (kind < ARRAY_SIZE(assertions) && !span_is(word, assertions[kind].word))
+        kind++;
+    if (kind == ARRAY_SIZE(assertions))
+        return "vendor:, boot:, tsc:, claim:, clock: or check: and a value";
+    const struct assertion *form = &assertions[kind];
+
+    memset(out, 0, sizeof(*out));
+    out->kind = kind;
+    if (!span_copy(out->text, sizeof(out->text), item))
+        return "a printable assertion of at most 63 characters";
+    if (form->has_subject && !span_copy(out->subject, sizeof(out->subject), span_take(&rest, ':')))
+        return form->expected;
+    if (!rest.start || !span_copy(out->value, sizeof(out->value), rest))
+        return form->expected;
+    if (form->values && !span_is_one_of(rest, form->values))
+        return form->expected;
+    if (out->kind == EXPECT_TSC && !span_number(rest, rates, 1, 1000 * GHZ, &out->millihertz))
+        return form->expected;
+    return NULL;
+}
+
+// --- Keys
+
+struct parser {
+    struct options *options;
+    const char *const *clock_names;
+};
+
+static bool parse_window(const struct parser *parser, struct span value)
+{
+    return span_number(value, durations, MS, 24 * HOUR, &parser->options->window_ns);
+}
+
+static bool parse_precision(const struct parser *parser, struct span value)
+{
+    return span_number(value, ratios, 0, 1000 * PPM, &parser->options->precision_ppb);
+}
+
+static bool parse_tolerance(const struct parser *parser, struct span value)
+{
+    return span_number(value, ratios, 1, 100000 * PPM, &parser->options->tolerance_ppb);
+}
+
+static bool parse_stop(const struct parser *parser, struct span value)
+{
+    static const struct choice choices[] = {
+        {"precision", STOP_PRECISION}, {"verdict", STOP_VERDICT}, {NULL, 0}};
+
+    return choose(value, choices, &parser->options->stop);
+}
+
+static bool parse_clocks(const struct parser *parser, struct span value)
+{
+    char names[OPTION_CLOCKS_MAX][16];
+    size_t count = 0;
+
+    if (span_is(value, "all")) {
+        parser->options->clock_count = 0;
+        return true;
+    }
+    while (value.start) {
+        struct span name = span_take(&value, ',');
+        const char *const *known = parser->clock_names;
+        while (*known && !span_is(name, *known))
+            known++;
+        if (!*known || count == OPTION_CLOCKS_MAX ||
+            !span_copy(names[count], sizeof(names[count]), name))
+            return false;
+        count++;
+    }
+    memcpy(parser->options->clocks, names, count * sizeof(names[0]));
+    parser->options->clock_count = count;
+    return true;
+}
+
+static bool parse_com1(const struct parser *parser, struct span value)
+{
+    return sink(value, &parser->options->com1);
+}
+
+static bool parse_com2(const struct parser *parser, struct span value)
+{
+    return sink(value, &parser->options->com2);
+}
+
+static bool parse_debugcon(const struct parser *parser, struct span value)
+{
+    return sink(value, &parser->options->debugcon);
+}
+
+static bool parse_screen(const struct parser *parser, struct span value)
+{
+    return sink(value, &parser->options->screen);
+}
+
+// Names the bad assertion itself, not the list that it stands in; those that are right are kept.
+static bool parse_expect(const struct parser *parser, struct span value)
+{
+    struct options *options = parser->options;
+
+    options->expect_count = 0;
+    if (span_is(value, "none"))
+        return true;
+    while (value.start) {
+        struct span item = span_take(&value, ',');
+        struct expectation expectation;
+        const char *expected = assertion(item, &expectation);
+        if (!expected && options->expect_count == EXPECT_MAX)
+            expected = "at most 16 assertions";
+        if (expected)
+            complain(options, "expect=", item, expected, "nothing");
+        else
+            options->expect[options->expect_count++] = expectation;
+    }
+    return true;
+}
+
+_Static_assert(EXPECT_MAX == 16, "the message in parse_expect says so");
+
+static bool parse_exit(const struct parser *parser, struct span value)
+{
+    static const struct choice choices[] = {{"auto", EXIT_AUTO}, {"qemu", EXIT_QEMU},
+                                            {"acpi", EXIT_ACPI}, {"reset", EXIT_RESET},
+                                            {"halt", EXIT_HALT}, {NULL, 0}};
+
+    return choose(value, choices, &parser->options->exit);
+}
+
+static bool parse_strict(const struct parser *parser, struct span value)
+{
+    return on_off(value, &parser->options->strict);
+}
+
+static bool parse_scan(const struct parser *parser, struct span value)
+{
+    static const struct choice choices[] = {{"standard", false}, {"wide", true}, {NULL, 0}};
+    unsigned wide;
+
+    if (!choose(value, choices, &wide))
+        return false;
+    parser->options->scan_wide = wide;
+    return true;
+}
+
+static bool parse_fault(const struct parser *parser, struct span value)
+{
+    static const struct choice choices[] = {
+        {"none", FAULT_NONE}, {"de", FAULT_DE},       {"ud", FAULT_UD}, {"gp", FAULT_GP},
+        {"pf", FAULT_PF},     {"stack", FAULT_STACK}, {NULL, 0}};
+
+    return choose(value, choices, &parser->options->fault);
+}
+
+#define A_SINK "text, json, text+json, tap or off"
+
+static const struct key {
+    const char *name;
+    const char *initial; // the default, as one would write it
+    const char *expected;
+    bool (*parse)(const struct parser *parser, struct span value);
+} keys[] = {
+    {"window", "1000ms", "a duration such as 100ms, from 1ms to 24h", parse_window},
+    {"precision", "0.5ppm", "a ratio such as 0.5ppm, from 0 to 1000ppm", parse_precision},
+    {"tolerance", "50ppm", "a ratio such as 50ppm, from 1ppb to 100000ppm", parse_tolerance},
+    {"stop", "precision", "precision or verdict", parse_stop},
+    {"clocks", "all", "all, or a comma list of", parse_clocks},
+    {"com1", "text", A_SINK, parse_com1},
+    {"com2", "json", A_SINK, parse_com2},
+    {"debugcon", "off", A_SINK, parse_debugcon},
+    {"screen", "text", A_SINK, parse_screen},
+    {"expect", "none", "a comma list of assertions", parse_expect},
+    {"exit", "auto", "auto, qemu, acpi, reset or halt", parse_exit},
+    {"strict", "off", "on or off", parse_strict},
+    {"scan", "standard", "standard or wide", parse_scan},
+    {"fault", "none", "none, de, ud, gp, pf or stack", parse_fault},
+};
+
+void options_default(struct options *options)
+{
+    static const char *const no_clocks[] = {NULL};
+    struct parser parser = {options, no_clocks};
+
+    memset(options, 0, sizeof(*options));
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        keys[i].parse(&parser, span_of(keys[i].initial));
+}
+
+// What the line has said about a key so far.
+struct state {
+    struct span in_force;
+    bool seen;
+};
+
+static void expected_of(const struct parser *parser, const struct key *key, char *out, size_t size)
+{
+    struct text text;
+
+    text_init(&text, out, size);
+    text_string(&text, key->expected);
+    for (size_t i = 0; key->parse == parse_clocks && parser->clock_names[i]; i++)
+        text_format(&text, "%s%s", i ? ", " : " ", parser->clock_names[i]);
+}
+
+static void parse_value(const struct parser *parser, const struct key *key, struct state *state,
+                        struct span word, struct span value)
+{
+    struct options *options = parser->options;
+    size_t errors_before = options->error_count;
+    bool good = key->parse(parser, value);
+    char prefix[16];
+    char expected[sizeof(options->errors[0].expected)];
+    char used[sizeof(options->errors[0].used)];
+
+    if (good)
+        state->in_force = value;
+    text_print(prefix, sizeof(prefix), "%s=", key->name);
+    span_show(used, sizeof(used), prefix, state->in_force);
+    if (!good)
+        expected_of(parser, key, expected, sizeof(expected));
+    else
+        text_print(expected, sizeof(expected), "%s only once", prefix);
+    // One word, one complaint: what is wrong in itself counts more than that it is a repetition.
+    if (!good || (state->seen && options->error_count == errors_before))
+        complain(options, "", word, expected, used);
+    state->seen = true;
+}
+
+static void ignore(struct options *options, struct span word)
+{
+    size_t index = options->ignored_count;
+
+    if (index == OPTION_IGNORED_MAX) {
+        complain(options, "", word, "at most 16 words that a loader adds", "nothing");
+        return;
+    }
+    span_show(options->ignored[index], sizeof(options->ignored[index]), "", word);
+    options->ignored_count++;
+}
+
+_Static_assert(OPTION_IGNORED_MAX == 16, "the message in ignore says so");
+
+static bool is_loader_word(struct span word, const char *const *loader_words)
+{
+    for (; *loader_words; loader_words++) {
+        char last = (*loader_words)[text_length(*loader_words) - 1];
+        bool is_prefix = last == '=' || last == '.';
+        if (is_prefix ? span_begins(word, *loader_words) : span_is(word, *loader_words))
+            return true;
+    }
+    return false;
+}
+
+static void parse_word(const struct parser *parser, struct state states[ARRAY_SIZE(keys)],
+                       struct span word, const char *const *loader_words)
+{
+    struct span value = word;
+    struct span name = span_take(&value, '=');
+
+    for (size_t i = 0; value.start && i < ARRAY_SIZE(keys); i++) {
+        if (!span_is(name, keys[i].name))
+            continue;
+        parse_value(parser, &keys[i], &states[i], word, value);
+        return;
+    }
+    if (is_loader_word(word, loader_words))
+        ignore(parser->options, word);
+    else
+        complain(parser->options, "", word, "key=value with a key that docs/options.md lists",
+                 "nothing");
+}
+
+void options_parse(struct options *options, const char *line, const char *const *loader_words,
+                   const char *const *clock_names)
+{
+    struct parser parser = {options, clock_names};
+    struct state states[ARRAY_SIZE(keys)];
+    const char *second = line;
+    struct span word = span_take_word(&second);
+
+    span_take(&word, '=');
+    if (!word.start) // no '=': a file name
+        line = second;
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        states[i] = (struct state){span_of(keys[i].initial), false};
+    for (word = span_take_word(&line); word.length; word = span_take_word(&line))
+        parse_word(&parser, states, word, loader_words);
+}

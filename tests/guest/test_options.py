@@ -1,0 +1,168 @@
+"""The option line: what is wrong in it fails by name, and what is right is done."""
+
+import json
+import re
+
+import pytest
+
+from qemu import FAIL, PASS, boot, screen
+
+SHORT = "window=20ms"
+
+# One wrong word for each option, and one for each way to be no option at all.
+WRONG = [
+    "window=soon",
+    "window=0",
+    "window=100",
+    "window=99999h",
+    "precision=fine",
+    "tolerance=-1ppm",
+    "stop=never",
+    "clocks=sundial",
+    "clocks=",
+    "com1=xml",
+    "com2=tap+json",
+    "debugcon=loud",
+    "screen=on",
+    "expect=luck",
+    "expect=colour:red",
+    "expect=tsc:fast",
+    "expect=claim:leaf-0x40000010:perhaps",
+    "exit=stage-left",
+    "strict=maybe",
+    "scan=deep",
+    "fault=nmi",
+    "WINDOW=10ms",
+    "window",
+    "=5",
+    "windows=10ms",
+]
+
+
+@pytest.mark.parametrize("word", WRONG)
+def test_a_wrong_word_fails_by_name(word):
+    # The first word has no '=' and is dropped, as a loader's file name is.
+    run = boot(options=f"{SHORT} {word}")
+    assert run.status == FAIL
+    naming = [text for text in run.notes("error") if f'"{word}"' in text]
+    assert len(naming) == 1
+    assert "expected" in naming[0]
+    assert f'"{word}"' in run.last_line
+
+
+def test_every_wrong_word_is_named():
+    words = ["precision=fine", "stop=never", "sundial=1"]
+    run = boot(options=" ".join([SHORT, *words]))
+    assert run.status == FAIL
+    text = "\n".join(run.notes("error"))
+    assert all(f'"{word}"' in text for word in words)
+
+
+def test_a_repeated_key_is_an_error():
+    run = boot(options=f"{SHORT} {SHORT}")
+    assert run.status == FAIL
+
+
+def test_a_long_option_line_is_not_cut_in_silence():
+    run = boot(options=SHORT + " x=" + "y" * 3000)
+    assert run.status == FAIL
+
+
+def test_what_is_expected_and_found():
+    run = boot(options=f"{SHORT} expect=vendor:qemu-tcg,boot:multiboot1,clock:hpet:live,"
+                       "clock:lapic:live,claim:leaf-0x40000010:absent")  # fmt: skip
+    assert run.status == PASS
+    results = [record["result"] for record in run.records.records("expect")]
+    assert results == ["pass"] * 5
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    ["vendor:KVM", "boot:pvh", "clock:hpet:absent", "claim:leaf-0x15:ok", "tsc:1khz"],
+)
+def test_what_is_expected_and_not_found(expectation):
+    run = boot(options=f"{SHORT} expect={expectation}")
+    assert run.status == FAIL
+    (record,) = run.records.records("expect")
+    assert record["expect"] == expectation
+    assert record["result"] == "fail"
+    assert expectation in run.last_line
+
+
+def test_the_window_ends_early_once_the_precision_is_proven():
+    early = boot(options="window=10s precision=50ppm").records.measurement("all")
+    assert early["window_ns"] < 5 * 10**9
+    half_width = (early["high_hz"] - early["low_hz"]) / 2
+    assert half_width <= early["estimate_hz"] * 50 / 10**6
+    full = boot(options="window=200ms precision=0").records.measurement("all")
+    assert full["window_ns"] >= 190 * 10**6
+
+
+def test_json_and_text_change_places():
+    run = boot(options=f"{SHORT} com1=json com2=text", silent=True)
+    assert run.status == PASS
+    kinds = [json.loads(line)["record"] for line in run.text.splitlines()]
+    assert (kinds[0], kinds[-1]) == ("start", "end")
+    assert run.com2.decode().strip().splitlines()[-1].startswith("PASS: ")
+
+
+def test_text_and_json_on_one_line():
+    run = boot(options=f"{SHORT} com1=text+json")
+    assert run.status == PASS
+    lines = [line for line in run.text.splitlines() if line.startswith('{"record"')]
+    assert lines == run.com2.decode().replace("\r\n", "\n").splitlines()
+
+
+def test_tap():
+    run = boot(options=f"{SHORT} com1=tap")
+    assert run.status == PASS
+    lines = run.text.splitlines()
+    assert lines[0] == "TAP version 14"
+    points = [re.fullmatch(r"(not )?ok (\d+) - .*", line) for line in lines]
+    numbers = [int(match[2]) for match in points if match]
+    assert len(numbers) > 3
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert f"1..{len(numbers)}" in lines
+    assert not any(line.startswith("not ok") for line in lines)
+    assert all(line.startswith(("ok ", "# ", "1..", "TAP ")) for line in lines)
+
+
+def test_tap_of_a_failure():
+    run = boot(options=f"{SHORT} com1=tap expect=vendor:KVM")
+    assert run.status == FAIL
+    assert sum(line.startswith("not ok") for line in run.text.splitlines()) == 1
+
+
+def test_the_debug_console():
+    run = boot(options=f"{SHORT} debugcon=text")
+    assert run.status == PASS
+    # The sinks section tells which sinks are open, and the progress is the same; so are the bytes.
+    assert run.debugcon.decode().replace("\r\n", "\n") == run.text
+
+
+def test_the_debug_console_is_quiet_by_default():
+    assert boot(options=SHORT).debugcon == b""
+
+
+def test_the_screen():
+    lines = screen(f"{SHORT} exit=halt", b"\r\nPASS: ")
+    assert any(line.startswith("PASS: ") for line in lines)
+    assert sum(bool(line) for line in lines) > 10
+
+
+def test_without_serial_ports_the_debug_console_speaks():
+    run = boot(options=f"{SHORT} debugcon=text", com1=False, com2=False, silent=True)
+    assert run.status == PASS
+    assert run.debugcon.decode().strip().splitlines()[-1].startswith("PASS: ")
+
+
+def test_without_any_sink_the_status_remains():
+    run = boot(options=SHORT, com1=False, com2=False, silent=True)
+    assert run.status == PASS
+    assert boot(options=f"{SHORT} expect=vendor:KVM", com1=False, com2=False, silent=True).status == FAIL
+
+
+def test_a_missing_port_is_told_on_the_others():
+    run = boot(options=SHORT, com1=False)
+    assert run.status == PASS
+    assert run.com1 == b""

@@ -1,0 +1,56 @@
+// The seam of the simulated machine: what kernel/machine.h declares, over a model.
+//
+// The kernel is compiled with -Itests/sim, so that its <machine.h> is this file. Each function
+// costs true time and is checked: an access that the simulated machine does not have is a
+// violation. See tests/sim/sim.h.
+#pragma once
+
+#include "lib/cpuid.h"
+#include "lib/phys.h"
+#include "lib/types.h"
+
+struct bracket {
+    uint64_t before; // TSC cycles
+    uint64_t after;
+    uint64_t value; // as the device gave it, zero-extended
+};
+
+struct cpuid_words machine_cpuid(uint32_t leaf, uint32_t subleaf);
+uint64_t machine_tsc(void);
+void machine_pause(void);
+
+uint8_t machine_in8(uint16_t port);
+uint16_t machine_in16(uint16_t port);
+uint32_t machine_in32(uint16_t port);
+void machine_out8(uint16_t port, uint8_t value);
+void machine_out16(uint16_t port, uint16_t value);
+void machine_out32(uint16_t port, uint32_t value);
+
+uint32_t machine_mmio_read32(uint64_t address);
+void machine_mmio_write32(uint64_t address, uint32_t value);
+void machine_mmio_write16(uint64_t address, uint16_t value);
+
+// The trap handler's table; in here it is empty, since machine_rdmsr does not raise its #GP.
+struct machine_fixup {
+    int32_t fault, resume;
+};
+
+bool machine_rdmsr(uint32_t msr, uint64_t *value);
+bool machine_wrmsr(uint32_t msr, uint64_t value);
+
+void machine_bracket_mmio32(uint64_t address, struct bracket *out);
+void machine_bracket_in32(uint16_t port, struct bracket *out);
+void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
+void machine_bracket_msr(uint32_t msr, struct bracket *out);
+
+uint64_t machine_cr2(void);
+_Noreturn void machine_halt(void);
+
+// Exceptions go to the kernel's trap handler.
+void machine_raise_de(void);
+void machine_raise_ud(void);
+void machine_raise_gp(void);
+void machine_raise_pf(void);
+void machine_raise_stack(void);
+
+extern const struct phys machine_phys;

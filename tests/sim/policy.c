@@ -1,0 +1,52 @@
+// What the kernel may do to a device that is not there.
+//
+// Most devices are found through a table or an identification, and whoever touches their addresses
+// without one guesses. The exceptions are listed here, each with the reason why it is harmless.
+#include "tests/sim/model.h"
+
+enum direction { READ, WRITE };
+
+struct rule {
+    enum sim_space space;
+    uint64_t first, last;
+    enum direction direction;
+    bool virtual_only; // holds only where CPUID says that a hypervisor is present
+    const char *reason;
+};
+
+static const struct rule rules[] = {
+    {SPACE_PORT, 0x40, 0x43, READ, false, "an 8254 has no identification: its count must be read"},
+    {SPACE_PORT, 0x40, 0x43, WRITE, false, "and must be started to be read"},
+    {SPACE_PORT, 0x61, 0x61, READ, false, "reads have no effect; 0xff tells that it is absent"},
+    {SPACE_PORT, 0x2f8, 0x2ff, READ, false, "COM2's place since the IBM PC; 0xff: absent"},
+    {SPACE_PORT, 0x3f8, 0x3ff, READ, false, "COM1's place since the IBM PC; 0xff: absent"},
+    {SPACE_PORT, 0x2ff, 0x2ff, WRITE, false, "a scratch register is there to be written"},
+    {SPACE_PORT, 0x3ff, 0x3ff, WRITE, false, "a scratch register is there to be written"},
+    {SPACE_PORT, 0xe9, 0xe9, READ, false, "the debug console tells itself by reading as 0xe9"},
+    {SPACE_PORT, 0xf4, 0xf4, WRITE, true, "QEMU's exit device has no identification"},
+    {SPACE_PORT, 0x64, 0x64, READ, false, "the keyboard controller's status, before a reset"},
+    {SPACE_PORT, 0x64, 0x64, WRITE, false, "reset, when there is nothing left to lose"},
+    {SPACE_PORT, 0x3d4, 0x3d5, WRITE, false, "a cursor register tells that a VGA is there"},
+    {SPACE_PORT, 0x3d5, 0x3d5, READ, false, "by holding what is written to it"},
+    {SPACE_PORT, 0xcf9, 0xcf9, WRITE, false, "reset, when there is nothing left to lose"},
+    {SPACE_MMIO, 0xfed00000, 0xfed00007, READ, false, "where every chipset has its HPET"},
+};
+
+void policy_check(enum sim_space space, uint64_t address, bool write, uint64_t value)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        const struct rule *rule = &rules[i];
+        if (rule->space == space && rule->first <= address && address <= rule->last &&
+            (rule->direction == WRITE) == write &&
+            (!rule->virtual_only || sim.config->cpuid.hypervisor_bit))
+            return;
+    }
+    if (space == SPACE_PORT)
+        sim_violation(write ? "write to a port where nothing is"
+                            : "read of a port where nothing is",
+                      address, value);
+    else
+        sim_violation(write ? "write to device memory where nothing is"
+                            : "read of device memory where nothing is",
+                      address, value);
+}

@@ -1,0 +1,268 @@
+// I/O ports: which device answers, and the small ones themselves.
+#include "tests/sim/model.h"
+
+#define DEBUGCON          0xe9
+#define DEBUG_EXIT        0xf4
+#define KEYBOARD          0x64
+#define KEYBOARD_RESET    0xfe
+#define CF9               0xcf9
+#define CRTC_INDEX        0x3d4 // of the VGA, with its data port behind it
+#define CF9_HARD_RESET    0x06
+#define PM1_SLEEP_ENABLE  (1u << 13) // ACPI 6.5, 4.8.3.2.1
+#define PM1_SLEEP_TYPE(v) ((v) >> 10 & 7)
+#define S5_TYPE           5 // what acpi.c puts into \_S5
+
+struct port_device {
+    uint16_t first, last;
+    unsigned sizes; // bit n: accesses of n bytes
+    bool (*present)(void);
+    uint32_t (*read)(uint16_t port);
+    void (*write)(uint16_t port, uint32_t value);
+};
+
+static bool has_pit(void)
+{
+    return sim.config->pit.clock.fault != SIM_ABSENT;
+}
+
+static bool has_port_61(void)
+{
+    return sim.config->pit.has_port_61;
+}
+
+static uint32_t read_pit(uint16_t port)
+{
+    return pit_read(port);
+}
+
+static void write_pit(uint16_t port, uint32_t value)
+{
+    pit_write(port, (uint8_t)value);
+}
+
+static bool has_com1(void)
+{
+    return sim.config->com1.present;
+}
+
+static uint32_t read_com1(uint16_t port)
+{
+    return uart_read(&sim.com1, port);
+}
+
+static void write_com1(uint16_t port, uint32_t value)
+{
+    uart_write(&sim.com1, port, (uint8_t)value);
+}
+
+static bool has_com2(void)
+{
+    return sim.config->com2.present;
+}
+
+static uint32_t read_com2(uint16_t port)
+{
+    return uart_read(&sim.com2, port);
+}
+
+static void write_com2(uint16_t port, uint32_t value)
+{
+    uart_write(&sim.com2, port, (uint8_t)value);
+}
+
+static bool has_debugcon(void)
+{
+    return sim.config->debugcon != SIM_DEBUGCON_NONE;
+}
+
+static uint32_t read_debugcon(uint16_t port)
+{
+    (void)port;
+    return sim.config->debugcon == SIM_DEBUGCON_READABLE ? 0xe9 : 0xff;
+}
+
+static void write_debugcon(uint16_t port, uint32_t value)
+{
+    (void)port;
+    sim_text_add(&sim.result->debugcon, (uint8_t)value);
+}
+
+static bool has_debug_exit(void)
+{
+    return sim.config->debug_exit;
+}
+
+static void write_debug_exit(uint16_t port, uint32_t value)
+{
+    (void)port;
+    sim_leave(SIM_DEBUG_EXIT, value);
+}
+
+static bool has_keyboard_reset(void)
+{
+    return sim.config->keyboard_reset;
+}
+
+static uint32_t read_keyboard(uint16_t port)
+{
+    (void)port;
+    return 0x1c; // input buffer empty
+}
+
+static void write_keyboard(uint16_t port, uint32_t value)
+{
+    if (value == KEYBOARD_RESET)
+        sim_leave(SIM_RESET, port);
+    sim_violation("a keyboard controller command other than reset", port, value);
+}
+
+static bool has_cf9(void)
+{
+    return sim.config->cf9_reset;
+}
+
+static void write_cf9(uint16_t port, uint32_t value)
+{
+    if (value == CF9_HARD_RESET)
+        sim_leave(SIM_RESET, port);
+}
+
+static bool has_screen(void)
+{
+    return sim.config->screen;
+}
+
+static void check_crtc_index(void)
+{
+    enum { CURSOR_HIGH = 0x0e, CURSOR_LOW = 0x0f };
+
+    if (sim.crtc_index != CURSOR_HIGH && sim.crtc_index != CURSOR_LOW)
+        sim_violation("a CRT controller register other than the cursor's", sim.crtc_index, 0);
+}
+
+static uint32_t read_crtc(uint16_t port)
+{
+    if (port == CRTC_INDEX)
+        return sim.crtc_index;
+    check_crtc_index();
+    return sim.crtc_cursor[sim.crtc_index & 1];
+}
+
+static void write_crtc(uint16_t port, uint32_t value)
+{
+    if (port == CRTC_INDEX) {
+        sim.crtc_index = (uint8_t)value;
+        return;
+    }
+    check_crtc_index();
+    sim.crtc_cursor[sim.crtc_index & 1] = (uint8_t)value;
+}
+
+// The devices at addresses that never change.
+static const struct port_device devices[] = {
+    {0x40, 0x43, 1 << 1, has_pit, read_pit, write_pit},
+    {0x61, 0x61, 1 << 1, has_port_61, read_pit, write_pit},
+    {KEYBOARD, KEYBOARD, 1 << 1, has_keyboard_reset, read_keyboard, write_keyboard},
+    {DEBUGCON, DEBUGCON, 1 << 1, has_debugcon, read_debugcon, write_debugcon},
+    {DEBUG_EXIT, DEBUG_EXIT, 1 << 1 | 1 << 4, has_debug_exit, NULL, write_debug_exit},
+    {0x2f8, 0x2ff, 1 << 1, has_com2, read_com2, write_com2},
+    {0x3f8, 0x3ff, 1 << 1, has_com1, read_com1, write_com1},
+    {CRTC_INDEX, CRTC_INDEX + 1, 1 << 1, has_screen, read_crtc, write_crtc},
+    {CF9, CF9, 1 << 1, has_cf9, NULL, write_cf9},
+};
+
+static const struct port_device *find(uint16_t port)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
+        if (devices[i].first <= port && port <= devices[i].last)
+            return devices[i].present() ? &devices[i] : NULL;
+    return NULL;
+}
+
+// --- The devices whose ports the FADT names
+
+static bool is_pm_timer(uint16_t port)
+{
+    const struct sim_pm_timer *config = &sim.config->pm_timer;
+
+    return config->clock.fault != SIM_ABSENT && port == config->port;
+}
+
+static uint32_t read_pm_timer(void)
+{
+    const struct sim_pm_timer *config = &sim.config->pm_timer;
+
+    if (config->clock.fault == SIM_DEAD_ONES)
+        return UINT32_MAX;
+    if (config->clock.fault == SIM_DEAD_ZEROS)
+        return 0;
+    uint32_t ticks = (uint32_t)(oscillator_phase(&sim.pm_clock, sim.now_fs) >> 64);
+    return config->bits == 32 ? ticks : ticks & 0xffffff;
+}
+
+static bool is_pm1a(uint16_t port)
+{
+    return sim.config->acpi.present && sim.config->acpi.pm1a_port &&
+           port == sim.config->acpi.pm1a_port;
+}
+
+static void write_pm1a(uint16_t port, unsigned size, uint32_t value)
+{
+    if (size != 2)
+        sim_violation("PM1 control is 16 bits wide", port, value);
+    if (value & PM1_SLEEP_ENABLE && PM1_SLEEP_TYPE(value) == S5_TYPE && sim.config->acpi.has_s5)
+        sim_leave(SIM_S5, value);
+    sim_violation("a sleep state other than S5", port, value);
+}
+
+static bool is_reset(uint16_t port)
+{
+    return sim.config->acpi.present && sim.config->acpi.reset_port &&
+           port == sim.config->acpi.reset_port;
+}
+
+// --- Dispatch
+
+enum sim_access ports_access(uint16_t port)
+{
+    if (port == 0x43)
+        return SIM_PIT_LATCH;
+    return is_pm_timer(port) ? SIM_PM_TIMER : SIM_PORT;
+}
+
+uint32_t ports_read(uint16_t port, unsigned size)
+{
+    if (is_pm_timer(port)) {
+        if (size != 4)
+            sim_violation("the PM timer is read 4 bytes at a time", port, size);
+        return read_pm_timer();
+    }
+    if (is_pm1a(port))
+        return 1; // SCI_EN
+    const struct port_device *device = find(port);
+    if (!device || !device->read) {
+        policy_check(SPACE_PORT, port, false, 0);
+        return sim_open_bus();
+    }
+    if (!(device->sizes >> size & 1))
+        sim_violation("read of a port in a size that it does not have", port, size);
+    return device->read(port);
+}
+
+void ports_write(uint16_t port, unsigned size, uint32_t value)
+{
+    if (is_pm1a(port)) {
+        write_pm1a(port, size, value);
+        return;
+    }
+    if (is_reset(port) && value == sim.config->acpi.reset_value)
+        sim_leave(SIM_RESET, port);
+    const struct port_device *device = find(port);
+    if (!device) {
+        policy_check(SPACE_PORT, port, true, value);
+        return;
+    }
+    if (!(device->sizes >> size & 1))
+        sim_violation("write to a port in a size that it does not have", port, size);
+    device->write(port, value);
+}

@@ -1,0 +1,140 @@
+// CPUID and the model-specific registers.
+#include "tests/sim/model.h"
+
+#define CPUID_1_EDX_APIC       (1u << 9)
+#define CPUID_1_ECX_X2APIC     (1u << 21)
+#define CPUID_1_ECX_HYPERVISOR (1u << 31)
+
+#define MSR_TSC          0x10
+#define MSR_APIC_BASE    0x1b
+#define MSR_X2APIC_FIRST 0x800
+#define MSR_X2APIC_LAST  0x8ff
+
+static const struct cpuid_words *lookup(uint32_t leaf, uint32_t subleaf)
+{
+    const struct sim_cpuid *cpuid = &sim.config->cpuid;
+
+    for (size_t i = 0; i < cpuid->count; i++)
+        if (cpuid->entries[i].leaf == leaf &&
+            (cpuid->entries[i].subleaf == subleaf || cpuid->entries[i].subleaf == SIM_SUBLEAF_ANY))
+            return &cpuid->entries[i].words;
+    return NULL;
+}
+
+// The highest basic leaf, with the sub-leaf asked for.
+static struct cpuid_words echo(uint32_t subleaf)
+{
+    struct cpuid_words none = {0, 0, 0, 0};
+    const struct cpuid_words *basic = lookup(0, 0);
+    const struct cpuid_words *words = basic ? lookup(basic->eax, subleaf) : NULL;
+
+    return words ? *words : none;
+}
+
+// Up to its max leaf a block that is there answers with zeros where it has nothing.
+static bool in_class(uint32_t leaf)
+{
+    const struct cpuid_words *base = lookup(leaf & 0xffffff00, 0);
+
+    return leaf >> 28 == 4 && base && leaf <= base->eax;
+}
+
+// The highest hypervisor leaf that has an entry; its base has one.
+static struct cpuid_words clamp(void)
+{
+    struct cpuid_words none = {0, 0, 0, 0};
+    const struct cpuid_words *base = lookup(0x40000000, 0);
+    const struct cpuid_words *highest = base ? lookup(base->eax, 0) : NULL;
+
+    return highest ? *highest : none;
+}
+
+static struct cpuid_words fall_back(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid_words none = {0, 0, 0, 0};
+
+    switch (sim.config->cpuid.fallback) {
+    case SIM_ECHO: {
+        const struct cpuid_words *basic = lookup(0, 0);
+        bool in_basic = basic && leaf <= basic->eax;
+        return in_basic || in_class(leaf) ? none : echo(subleaf);
+    }
+    case SIM_CLAMP:
+        return leaf >= 0x40000000 && leaf <= 0x7fffffff ? clamp() : none;
+    case SIM_PASS_THROUGH:
+        return sim.config->cpuid.pass_through;
+    case SIM_ZEROS:
+        break;
+    }
+    return none;
+}
+
+struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf)
+{
+    const struct cpuid_words *entry = lookup(leaf, subleaf);
+    struct cpuid_words words = entry ? *entry : fall_back(leaf, subleaf);
+
+    if (leaf == 1) {
+        const struct sim_lapic *lapic = &sim.config->lapic;
+        words.edx &= ~CPUID_1_EDX_APIC;
+        words.ecx &= ~(CPUID_1_ECX_X2APIC | CPUID_1_ECX_HYPERVISOR);
+        if (lapic->clock.fault != SIM_ABSENT)
+            words.edx |= CPUID_1_EDX_APIC;
+        if (lapic->x2apic)
+            words.ecx |= CPUID_1_ECX_X2APIC;
+        if (sim.config->cpuid.hypervisor_bit)
+            words.ecx |= CPUID_1_ECX_HYPERVISOR;
+    }
+    return words;
+}
+
+static bool is_x2apic_msr(uint32_t msr)
+{
+    return msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST;
+}
+
+enum sim_access msr_access(uint32_t msr)
+{
+    return is_x2apic_msr(msr) ? SIM_LAPIC : SIM_MSR;
+}
+
+bool msr_read(uint32_t msr, uint64_t *value)
+{
+    bool has_lapic = sim.config->lapic.clock.fault != SIM_ABSENT;
+
+    if (msr == MSR_TSC) {
+        *value = sim_tsc();
+        return true;
+    }
+    if (msr == MSR_APIC_BASE && has_lapic) {
+        *value = sim.apic_base;
+        return true;
+    }
+    if (is_x2apic_msr(msr)) {
+        if (!has_lapic || !lapic_is_x2apic())
+            return false;
+        *value = lapic_read((msr - MSR_X2APIC_FIRST) * 16);
+        return true;
+    }
+    for (size_t i = 0; i < sim.config->msr_count; i++) {
+        if (sim.config->msrs[i].index == msr) {
+            *value = sim.config->msrs[i].value;
+            return true;
+        }
+    }
+    return sim.config->unknown_msrs_read_zero;
+}
+
+bool msr_write(uint32_t msr, uint64_t value)
+{
+    bool has_lapic = sim.config->lapic.clock.fault != SIM_ABSENT;
+
+    if (msr == MSR_APIC_BASE && has_lapic)
+        return lapic_write_base(value);
+    if (is_x2apic_msr(msr) && has_lapic && lapic_is_x2apic()) {
+        lapic_write((msr - MSR_X2APIC_FIRST) * 16, (uint32_t)value);
+        return true;
+    }
+    sim_violation("write to an MSR that the design does not write", msr, value);
+    return false;
+}

@@ -1,0 +1,352 @@
+// The simulated machine: kernel/ runs on the host against a model of a PC whose truth is known.
+//
+// A test describes a machine, runs the kernel on it, and looks at what came out:
+//
+//     static struct sim_result result;
+//     struct sim_config config = sim_default();
+//     config.options = "window=10ms";
+//     config.pit.clock.error_ppb = 164200; // hyperkit's truncated tick
+//     sim_run(&config, &result);
+//     assert_int_equal(result.violation_count, 0);
+//     ... result.com2.bytes holds the records, tests/sim/records.h reads them
+//
+// Time in the model is true time, in femtoseconds since power-on. Only the seam's functions take
+// time; each takes the least latency of its kind, a random part on top, and now and then a
+// preemption. The same configuration and seed give the same run, to the byte.
+#pragma once
+
+#include "kernel/boot_info.h"
+#include "lib/cpuid.h"
+
+// --- Clocks
+
+// What a clock does at a moment of true time. Events are listed in the order of time.
+enum sim_event_kind {
+    SIM_STEP, // `amount` ticks are added, fewer than 0 taken away
+    SIM_RATE, // from now on it runs at `amount` parts per billion of its true rate: 0 stands still,
+              // 1050000000 is VirtualBox catching up
+};
+
+struct sim_event {
+    uint64_t at_ns;
+    enum sim_event_kind kind;
+    int64_t amount;
+};
+
+enum sim_fault {
+    SIM_SOUND,
+    SIM_ABSENT,     // no such device: nothing decodes its addresses
+    SIM_DEAD_ONES,  // the device is there, its count reads as all ones
+    SIM_DEAD_ZEROS, // as all zeros
+    SIM_STUCK,      // stands at start_ticks
+    SIM_BACKWARDS,  // counts the wrong way
+};
+
+#define SIM_EVENTS_MAX 8
+
+struct sim_clock {
+    enum sim_fault fault;
+    uint64_t hz_numerator, hz_denominator; // true rate, but for error_ppb; denominator below 10^14
+    int64_t error_ppb;    // true rate = numerator / denominator * (1 + this / 10^9)
+    uint64_t start_ticks; // count at power-on
+    uint64_t quantum_ns;  // its own time base moves in steps of this (Bochs: 1000), 0: smoothly
+    struct sim_event events[SIM_EVENTS_MAX];
+    size_t event_count;
+};
+
+// --- Devices
+
+enum sim_out { SIM_OUT_REAL, SIM_OUT_LOW, SIM_OUT_HIGH };
+// What a count down in mode 0 does at its end.
+enum sim_mode_0 {
+    SIM_MODE_0_WRAPS,  // goes on at 0xffff: real hardware, KVM, QEMU
+    SIM_MODE_0_CLAMPS, // stays at 0: crosvm
+    SIM_MODE_0_STARTS, // starts again at the initial count: bhyve
+};
+
+// The counts begin when a channel is programmed. fault SIM_ABSENT: ports 0x40 to 0x43 read as 0xff.
+struct sim_pit {
+    struct sim_clock clock;
+    bool has_port_61;   // false: 0x61 reads as 0xff (microvm)
+    enum sim_out out_2; // what bit 5 of port 0x61 shows
+    enum sim_mode_0 mode_0;
+    bool zero_is_65535;   // an initial count of 0 is 65535, not 65536: bhyve
+    bool gate_ignored;    // channel 2 counts whatever port 0x61 says: KVM, QEMU
+    bool channel_2_stuck; // it stands at its initial count
+    uint32_t
+        channel_0_late_ns; // mean delay by which each period of channel 0 begins late (Xen, crosvm)
+};
+
+// fault SIM_ABSENT: its window decodes nothing.
+struct sim_hpet {
+    struct sim_clock clock;
+    uint64_t address;
+    uint32_t period_fs; // as the register states it, whatever the true rate
+    uint16_t vendor;
+    bool is_64_bit;
+    bool enabled; // the counter runs already at power-on
+    bool locked;  // the enable bit cannot be set
+};
+
+// fault SIM_ABSENT: the FADT names no port.
+struct sim_pm_timer {
+    struct sim_clock clock;
+    uint16_t port;
+    unsigned bits;  // that really count: 24 or 32
+    bool claims_32; // the FADT's TMR_VAL_EXT
+};
+
+// The clock is the timer's input; start_ticks has no meaning. fault SIM_ABSENT: CPUID 1 EDX bit 9
+// is clear and the MSR raises #GP. SIM_DEAD_*: every register reads so.
+struct sim_lapic {
+    struct sim_clock clock;
+    uint64_t address;
+    bool disabled;      // IA32_APIC_BASE bit 11 clear
+    bool x2apic;        // CPUID 1 ECX bit 21
+    bool x2apic_on;     // firmware left it in x2APIC mode
+    bool x2apic_faults; // switching to it raises #GP
+    bool deadline_only; // the timer's mode bits stay at TSC-deadline: the current count reads 0
+    uint32_t version;
+};
+
+struct sim_uart {
+    bool present;
+    bool dead;            // never ready to take a byte
+    uint32_t byte_ns;     // time to send one; 0: at once, as emulators do
+    uint32_t stops_after; // it takes this many bytes and no more; 0: any number
+};
+
+enum sim_debugcon {
+    SIM_DEBUGCON_NONE,
+    SIM_DEBUGCON_READABLE,   // reads as 0xe9: QEMU, Bochs
+    SIM_DEBUGCON_WRITE_ONLY, // reads as 0xff: Xen
+};
+
+// --- Firmware and processor
+
+// What is wrong with the ACPI tables.
+enum sim_acpi_lie {
+    SIM_ACPI_TRUE,
+    SIM_ACPI_RSDP_CHECKSUM,
+    SIM_ACPI_ROOT_CHECKSUM,
+    SIM_ACPI_ROOT_NOWHERE,  // the RSDP points where no memory is
+    SIM_ACPI_TABLE_NOWHERE, // the root table's first entry does
+    SIM_ACPI_TABLE_HUGE,    // the FADT's length field says 4 GiB - 1
+    SIM_ACPI_FADT_SHORT,    // a FADT of 64 bytes, checksum correct
+    SIM_ACPI_DSDT_NOWHERE,
+    SIM_ACPI_HPET_LOW, // the HPET table names an address in RAM
+    SIM_ACPI_LIES,
+};
+
+struct sim_acpi {
+    bool present;
+    bool handed_over; // boot_info names the RSDP; else it must be searched for
+    bool in_ebda;     // where: in the EBDA, or at 0xf5a40
+    bool xsdt;        // ACPI 2 or later; else an RSDT only
+    bool has_hpet;    // an HPET table (whether or not there is an HPET)
+    bool has_madt;
+    unsigned cpus;       // 1 to 16
+    uint16_t pm1a_port;  // 0: none
+    bool has_s5;         // \_S5 in the DSDT
+    uint16_t reset_port; // 0: the FADT has no reset register
+    uint8_t reset_value;
+    enum sim_acpi_lie lie;
+};
+
+#define SIM_SUBLEAF_ANY UINT32_MAX
+#define SIM_CPUID_MAX   48
+#define SIM_MSR_MAX     16
+
+// What leaves that are not in the table give.
+enum sim_fallback {
+    SIM_ZEROS,
+    // The highest basic leaf, except up to the max leaf of the 256-leaf block (KVM's rule, and
+    // QEMU's).
+    SIM_ECHO,
+    SIM_CLAMP, // from 0x40000000 to 0x7fffffff the highest hypervisor leaf, else zeros: bhyve
+    SIM_PASS_THROUGH, // sim_cpuid.pass_through
+};
+
+struct sim_cpuid {
+    struct {
+        uint32_t leaf, subleaf;
+        struct cpuid_words words;
+    } entries[SIM_CPUID_MAX];
+    size_t count;
+    // These and the LAPIC's bits are put over leaf 1.
+    bool hypervisor_bit;
+    enum sim_fallback fallback;
+    struct cpuid_words pass_through;
+};
+
+// --- Time
+
+// The kinds of access, each with its latency.
+enum sim_access {
+    SIM_TSC,
+    SIM_PAUSE,
+    SIM_CPUID,
+    SIM_MSR,
+    SIM_PORT, // any port that has no kind of its own
+    SIM_PIT_LATCH,
+    SIM_PM_TIMER,
+    SIM_HPET,
+    SIM_LAPIC, // memory-mapped or by MSR
+    SIM_MMIO,  // any other device memory
+    SIM_ACCESSES,
+};
+
+// The device acts, or samples, between `before` and `after`.
+struct sim_latency {
+    uint32_t before_ns, after_ns; // least
+    uint32_t jitter_ns;           // mean of the exponential part that each of the two has on top
+};
+
+#define SIM_STALLS_MAX 4
+
+struct sim_delays {
+    uint32_t preemptions_per_s; // at random moments
+    uint64_t preemption_min_ns, preemption_max_ns;
+    struct {
+        uint64_t at_ns, length_ns;
+    } stalls[SIM_STALLS_MAX]; // in the order of time
+    size_t stall_count;
+};
+
+// --- The machine
+
+struct sim_config {
+    uint64_t seed;
+
+    const char *options; // the command line
+    const char *loader;
+    enum boot_protocol protocol;
+    unsigned memory_mib;
+
+    struct sim_clock tsc;
+    uint64_t tsc_quantum; // readings are multiples of this, 0 as 1
+    struct sim_latency latency[SIM_ACCESSES];
+    struct sim_delays delays;
+
+    struct sim_pit pit;
+    struct sim_hpet hpet;
+    struct sim_pm_timer pm_timer;
+    struct sim_lapic lapic;
+    bool open_bus_zeros; // what nothing decodes reads as zeros, not ones
+
+    struct sim_cpuid cpuid;
+    struct {
+        uint32_t index;
+        uint64_t value;
+    } msrs[SIM_MSR_MAX]; // besides those of the TSC and the LAPIC
+    size_t msr_count;
+    bool unknown_msrs_read_zero; // QEMU TCG; else they raise #GP
+
+    struct sim_acpi acpi;
+    struct sim_uart com1, com2;
+    enum sim_debugcon debugcon;
+    bool screen; // VGA text memory at 0xb8000
+
+    bool debug_exit;     // QEMU's isa-debug-exit at port 0xf4
+    bool keyboard_reset; // 0xfe to port 0x64
+    bool cf9_reset;      // 6 to port 0xcf9
+
+    uint64_t operations_max; // calls of the seam, then the run is SIM_HUNG
+    uint64_t time_max_ns;    // true time, likewise
+};
+
+enum sim_exit {
+    SIM_DEBUG_EXIT, // value: the byte written to port 0xf4
+    SIM_S5,
+    SIM_RESET, // value: the port
+    SIM_HALT,
+    SIM_RETURNED, // the guest's function returned
+    SIM_HUNG,
+};
+
+#define SIM_TEXT_MAX       (1u << 17)
+#define SIM_VIOLATIONS_MAX 16
+
+struct sim_text {
+    char bytes[SIM_TEXT_MAX + 1]; // NUL-terminated
+    size_t length;                // may exceed SIM_TEXT_MAX; the rest was dropped
+};
+
+struct sim_violation {
+    const char *what;
+    uint64_t address, value;
+    uint64_t at_ns;
+};
+
+struct sim_result {
+    enum sim_exit exit;
+    uint32_t value;
+    uint64_t time_ns;    // true time when it left
+    uint64_t operations; // calls of the seam
+    uint64_t last_bracket_ns;
+    struct sim_text com1, com2, debugcon;
+    char screen[25 * 81 + 1]; // 25 lines, trailing spaces dropped
+    struct sim_violation violations[SIM_VIOLATIONS_MAX];
+    size_t violation_count; // may exceed SIM_VIOLATIONS_MAX
+};
+
+// --- Describing a machine
+
+#define SIM_TSC_HZ           2596130000u
+#define SIM_PIT_NOMINAL      105000000, 88 // 1193181.8181... Hz
+#define SIM_PM_TIMER_NOMINAL 315000000, 88 // 3579545.4545... Hz
+
+// A QEMU PC whose clocks are all true: TSC 2596.130 MHz, PIT, HPET, PM timer, LAPIC at 1 GHz, ACPI,
+// two UARTs, screen, exit port; QEMU TCG's CPUID, no claim.
+struct sim_config sim_default(void);
+
+// A sound clock of this rate, and one that is not there.
+struct sim_clock sim_clock_of(uint64_t hz_numerator, uint64_t hz_denominator);
+struct sim_clock sim_no_clock(void);
+
+// Typical latencies: an emulator, KVM with the HPET and the PM timer in a user process, hardware.
+extern const struct sim_latency sim_latency_tcg[SIM_ACCESSES], sim_latency_kvm[SIM_ACCESSES],
+    sim_latency_bare[SIM_ACCESSES];
+void sim_set_latency(struct sim_config *config, const struct sim_latency latency[SIM_ACCESSES]);
+
+// Forgets all CPUID leaves and sets the basic and extended ones of such a CPU.
+extern const char sim_cpu_amd[12], sim_cpu_intel[12];
+void sim_set_cpu(struct sim_config *config, const char vendor[12], uint32_t max_basic);
+
+// Adds a CPUID leaf for all sub-leaves, or replaces it.
+void sim_cpuid_set(struct sim_config *config, uint32_t leaf, uint32_t eax, uint32_t ebx,
+                   uint32_t ecx, uint32_t edx);
+// Adds a signature leaf: EAX, and twelve bytes.
+void sim_cpuid_sign(struct sim_config *config, uint32_t base, uint32_t max_leaf,
+                    const char signature[12]);
+
+// The machines of the field, by name: "qemu-tcg", "kvm-invtsc", "hyper-v-gen2", ... Their clocks
+// run at the rates that their implementations really have (facts in docs/clocks.md).
+struct sim_machine {
+    const char *name;
+    struct sim_config (*config)(void);
+};
+extern const struct sim_machine sim_machines[];
+extern const size_t sim_machine_count;
+// The machine of this name; ends the program if there is none.
+struct sim_config sim_machine(const char *name);
+
+// --- Running
+
+// Builds the machine and calls `guest` on it; returns when the guest leaves the machine, returns,
+// or has used up its bounds.
+void sim_run_guest(const struct sim_config *config, void (*guest)(const struct boot_info *boot),
+                   struct sim_result *result);
+
+// The same with the kernel as the guest.
+static inline void sim_run(const struct sim_config *config, struct sim_result *result)
+{
+    sim_run_guest(config, kernel_main, result);
+}
+
+// The next number of a sequence: splitmix64, for tests that make machines from a seed.
+uint64_t sim_random(uint64_t *state);
+uint64_t sim_random_range(uint64_t *state, uint64_t least, uint64_t most);
+
+// Writes the violations of a run to stderr.
+void sim_print_violations(const struct sim_result *result);

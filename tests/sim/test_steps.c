@@ -1,0 +1,235 @@
+// Steps: one that is large enough to be proven is found, put on the right clock, sized and located.
+//
+// Each seed is run twice: once as it is, to learn when its window is, and once with a step in it.
+// SIM_SEED=n runs one of them and prints its report; SIM_RUNS=n sets how many are run.
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "tests/sim/random_machine.h"
+#include "tests/sim/records.h"
+
+#define TSC     RANDOM_CLOCKS // as an index of what steps
+#define BILLION 1000000000
+
+static struct sim_result result;
+static struct random_machine machine;
+
+static struct sim_clock *clock_at(size_t index)
+{
+    struct sim_config *config = &machine.config;
+    struct sim_clock *const clocks[] = {&config->pit.clock, &config->hpet.clock,
+                                        &config->pm_timer.clock, &config->lapic.clock,
+                                        &config->tsc};
+
+    return clocks[index];
+}
+
+static uint64_t tick_ns(const struct sim_clock *clock)
+{
+    return clock->hz_denominator * 1000000000u / clock->hz_numerator + 1;
+}
+
+// A step of this many nanoseconds in the TSC or in this clock contradicts the readings of the
+// clock: alpha_min + beta_min + q. The least brackets that are met on each side are a little longer
+// than the least possible ones.
+static uint64_t threshold_ns(size_t index)
+{
+    static const enum sim_access accesses[] = {SIM_PIT_LATCH, SIM_HPET, SIM_PM_TIMER, SIM_LAPIC};
+    const struct sim_config *config = &machine.config;
+    const struct sim_latency *latency = &config->latency[accesses[index]];
+    uint64_t tsc_quantum_ns = config->tsc_quantum * 1000000000u / config->tsc.hz_numerator + 1;
+
+    return latency->before_ns + latency->after_ns + latency->jitter_ns / 4 +
+           tick_ns(clock_at(index)) + 2 * tsc_quantum_ns;
+}
+
+// The least step of `index` that can be put on it. The TSC's must be seen with two clocks. A
+// clock's is known to about its threshold, and the other clocks tell to about theirs that the TSC
+// did not step: what both leave open must not meet.
+static uint64_t attributable_ns(size_t index)
+{
+    uint64_t least = UINT64_MAX, second = UINT64_MAX;
+
+    for (size_t i = 0; i < RANDOM_CLOCKS; i++) {
+        uint64_t threshold = threshold_ns(i);
+        if (i == index)
+            continue;
+        if (threshold < least) {
+            second = least;
+            least = threshold;
+        } else if (threshold < second) {
+            second = threshold;
+        }
+    }
+    return index == TSC ? second : threshold_ns(index) + least;
+}
+
+static const char *name_of(size_t index)
+{
+    return index == TSC ? "tsc" : random_clock_names[index];
+}
+
+// When the window begins, how long it is and how many times each clock is read in it, from a run
+// without a step.
+static bool find_window(uint64_t *start_ns, uint64_t *length_ns, int64_t *rounds)
+{
+    struct record record;
+    int64_t window_ns;
+
+    sim_run(&machine.config, &result);
+    if (random_check(&machine, &result) || record_count(result.com2.bytes, "step") ||
+        !record_find(result.com2.bytes, "measurement", "clock", "all", &record) ||
+        !record_integer(&record, "window_ns", &window_ns) ||
+        !record_integer(&record, "samples", rounds))
+        return false;
+    *rounds /= RANDOM_CLOCKS;
+    *length_ns = (uint64_t)window_ns;
+    *start_ns = result.last_bracket_ns - *length_ns;
+    return true;
+}
+
+// Puts a step of about `ns` into the middle half of the window; gives its true size in nanoseconds,
+// and when.
+static int64_t inject(size_t index, int64_t ns, uint64_t start_ns, uint64_t length_ns,
+                      uint64_t *random, uint64_t *at_ns)
+{
+    struct sim_clock *clock = clock_at(index);
+    int64_t hz = (int64_t)((uint128)clock->hz_numerator * (uint64_t)(BILLION + clock->error_ppb) /
+                           clock->hz_denominator / BILLION);
+    int64_t ticks = (int64_t)((int128)ns * hz / BILLION) + (ns < 0 ? -1 : 1);
+
+    *at_ns = sim_random_range(random, length_ns / 4, length_ns / 4 * 3);
+    clock->event_count = 1;
+    clock->events[0] = (struct sim_event){start_ns + *at_ns, SIM_STEP, ticks};
+    return (int64_t)((int128)ticks * BILLION / hz);
+}
+
+// Is the record right about a step of `ns` at `at_ns` of the window?
+static const char *check_step(const struct record *record, size_t index, int64_t ns, uint64_t at_ns)
+{
+    static char said[200];
+    const int64_t slack_ns = 40000; // the start of the window is known to about this
+    int64_t low, high, after, before;
+
+    if (!record_is(record, "clock", name_of(index)) || !record_is(record, "kind", "step"))
+        snprintf(said, sizeof(said), "%lld ns at %llu ns were not found to be a step of %s: %.*s",
+                 (long long)ns, (unsigned long long)at_ns, name_of(index), (int)record->length,
+                 record->line);
+    else if (!record_integer(record, "low_ns", &low) || !record_integer(record, "high_ns", &high) ||
+             ns < low - 1 || ns > high + 1)
+        snprintf(said, sizeof(said), "the step is of %lld ns: %.*s", (long long)ns,
+                 (int)record->length, record->line);
+    else if (!record_integer(record, "after_ns", &after) ||
+             !record_integer(record, "before_ns", &before) || (int64_t)at_ns < after - slack_ns ||
+             (int64_t)at_ns > before + slack_ns)
+        snprintf(said, sizeof(said), "the step is at %llu ns: %.*s", (unsigned long long)at_ns,
+                 (int)record->length, record->line);
+    else
+        return NULL;
+    return said;
+}
+
+static bool complain(const char *wrong, bool loud)
+{
+    if (loud)
+        fprintf(stderr, "%s\n%s\n", result.com1.bytes, result.com2.bytes);
+    if (!wrong)
+        return true;
+    fprintf(stderr, "%s (options %s)\n", wrong, machine.options);
+    return false;
+}
+
+static bool check_large_step(uint64_t seed, bool loud)
+{
+    uint64_t random = ~seed, start_ns, length_ns, at_ns;
+    struct record record;
+    int64_t rounds;
+
+    random_machine(&machine, seed, 30, false);
+    if (!find_window(&start_ns, &length_ns, &rounds))
+        return complain("the run without a step is bad", loud);
+    // At least a quarter of them are on each side, and 64 narrow ones are needed.
+    if (rounds < 1000)
+        return true;
+    size_t index = sim_random_range(&random, 0, TSC);
+    uint64_t least_ns = attributable_ns(index) * 13 / 10;
+    // Up to a thousand times as much, but not past the end of the window.
+    uint64_t most_ns = least_ns << sim_random_range(&random, 0, 10);
+    if (most_ns > length_ns / 10)
+        most_ns = length_ns / 10;
+    if (most_ns < least_ns)
+        return true;
+    int64_t ns = (int64_t)sim_random_range(&random, least_ns, most_ns);
+    ns = inject(index, sim_random(&random) & 1 ? ns : -ns, start_ns, length_ns, &random, &at_ns);
+    sim_run(&machine.config, &result);
+    if (result.exit == SIM_HUNG || result.violation_count)
+        return complain("the run with a step hung or broke a rule", loud);
+    if (!record_find(result.com2.bytes, "step", NULL, NULL, &record)) {
+        fprintf(stderr, "a step of %s by %lld ns: ", name_of(index), (long long)ns);
+        return complain("nothing was found", loud);
+    }
+    const char *wrong = check_step(&record, index, ns, at_ns);
+    if (!wrong && record_count(result.com2.bytes, "step") != 1)
+        wrong = "one step was found more than once";
+    if (!wrong && (!record_find(result.com2.bytes, "end", NULL, NULL, &record) ||
+                   !record_is(&record, "result", "fail")))
+        wrong = "a proven step does not fail the run";
+    return complain(wrong, loud);
+}
+
+static void test_large_steps(void **state)
+{
+    (void)state;
+    assert_int_equal(random_seeds(2000, check_large_step), 0);
+}
+
+// A step too small to be proven may go unnoticed; but it is never put on a clock that did not step.
+static bool check_small_step(uint64_t seed, bool loud)
+{
+    uint64_t random = ~seed, start_ns, length_ns, at_ns;
+    struct record record;
+    int64_t rounds;
+
+    random_machine(&machine, seed, 20, false);
+    if (!find_window(&start_ns, &length_ns, &rounds))
+        return complain("the run without a step is bad", loud);
+    size_t index = sim_random_range(&random, 0, TSC);
+    uint64_t most_ns = attributable_ns(index);
+    int64_t ns = (int64_t)sim_random_range(&random, most_ns / 10, most_ns);
+    inject(index, sim_random(&random) & 1 ? ns : -ns, start_ns, length_ns, &random, &at_ns);
+    sim_run(&machine.config, &result);
+    if (result.exit == SIM_HUNG || result.violation_count)
+        return complain("the run with a step hung or broke a rule", loud);
+    const char *lines = result.com2.bytes;
+    while (record_next(&lines, &record)) {
+        if (!record_is(&record, "record", "step"))
+            continue;
+        for (size_t i = 0; i <= TSC; i++)
+            if (i != index && record_is(&record, "clock", name_of(i)))
+                return complain(check_step(&record, index, ns, at_ns), loud);
+    }
+    return complain(NULL, loud);
+}
+
+static void test_small_steps(void **state)
+{
+    (void)state;
+    assert_int_equal(random_seeds(1000, check_small_step), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_large_steps),
+        cmocka_unit_test(test_small_steps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

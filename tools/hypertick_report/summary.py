@@ -1,0 +1,237 @@
+"""One run as a document."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Optional
+
+from hypertick_report.records import INCOMPLETE, Record, Run, plural
+from hypertick_report.render import Facts, Line, Part, Section, Table, Title
+from hypertick_report.units import duration, error, half_width_ppb, megahertz, within
+
+NOT_RECORDED = "not recorded"
+
+
+def document(run: Run) -> list[Part]:
+    parts: list[Part] = [Title(run.name), _head(run)]
+    for title, part in (
+        ("Blocks of hypervisor leaves", _blocks(run)),
+        ("Reference clocks", _clocks(run)),
+        ("Rate of the TSC, by each clock and by all together", _measurements(run)),
+        ("Other rates", _rates(run)),
+        ("Claims, and their proven errors", _claims(run)),
+        ("Reasons", _reasons(run)),
+        ("Steps and changes of rate", _steps(run)),
+        ("Expected", _expects(run)),
+        ("Checks that did not pass", _checks(run)),
+        ("Notes", _notes(run)),
+        ("Also missing", _problems(run)),
+    ):
+        if part:
+            parts += [Section(title), part]
+    return [*parts, Line(last_line(run))]
+
+
+def last_line(run: Run) -> str:
+    return f"{run.result.upper()}: {run.reason}"
+
+
+def vendor(run: Run) -> str:
+    """The hypervisor in a few words."""
+    found = run.hypervisor
+    if found is None:
+        return NOT_RECORDED
+    if found["vendor"]:
+        return found["vendor"]
+    if (found["signature"] or "").strip():
+        return f'unknown, "{found["signature"]}"'
+    return "present, without a signature" if found["present"] else "none"
+
+
+def proven_ppb(record: Record) -> Optional[int]:
+    """How far the truth can be from the estimate of a measurement or rate."""
+    low, high, estimate = (record[f"{which}_hz"] for which in ("low", "high", "estimate"))
+    return None if None in (low, high, estimate) else half_width_ppb(low, high, estimate)
+
+
+def raw_ppb(record: Record) -> Optional[int]:
+    """The half-width of the enclosure before it was widened."""
+    low, high = record["raw_low_hz"], record["raw_high_hz"]
+    if None in (low, high):
+        return None
+    return half_width_ppb(low, high, (Fraction(low) + Fraction(high)) / 2)
+
+
+def _head(run: Run) -> Facts:
+    pairs = []
+    if start := run.start:
+        loader = f" from {start['loader']}" if start["loader"] else ""
+        pairs += [
+            ("guest", f"hypertick {start['hypertick']}, {start['boot']}{loader}"),
+            ("machine", f"{plural(start['cpus'], 'vCPU')}, {start['memory_mib']} MiB"),
+            ("options", start["options"] or "none"),
+        ]
+    if found := run.hypervisor:
+        about = [vendor(run), f"max leaf {found['max_leaf']}"]
+        if found["interface"]:
+            about.append(f"interface {found['interface']}")
+        if not found["present"]:
+            about.append("present bit clear")
+        pairs += [("hypervisor", ", ".join(about)), ("CPU vendor", found["cpu_vendor"])]
+    if combined := run.measurement():
+        count = sum(record["clock"] == "all" for record in run.records("measurement"))
+        last = f", the last of {count}" if count > 1 else ""
+        pairs.append(("window", duration(combined["window_ns"]) + last))
+    if run.end and run.end["guest_ns"] is not None:
+        pairs.append(("ran for", duration(run.end["guest_ns"])))
+    pairs.append(("log", plural(run.lines, "record")))
+    pairs += [
+        ("log", f"{plural(count, 'record')} of a kind not known here, not read: {kind}")
+        for kind, count in sorted(run.unknown.items())
+    ]
+    return Facts(pairs)
+
+
+def _blocks(run: Run) -> Optional[Table]:
+    rows = [
+        [
+            block["base"],
+            block["max_leaf"],
+            block["signature"],
+            block["known"] or "unknown",
+            block["scan"],
+            block["note"],
+        ]
+        for block in run.records("block")
+    ]
+    return _table(["base", "max leaf", "signature", "vendor", "scan", "note"], rows)
+
+
+def _clocks(run: Run) -> Optional[Table]:
+    rows = [
+        [
+            clock["clock"],
+            clock["status"],
+            megahertz(clock["nominal_hz"]),
+            *(duration(clock[f"read_{which}_ns"]) for which in ("min", "median", "p99", "max")),
+            clock["reason"] or clock["detail"],
+        ]
+        for clock in run.records("clock")
+    ]
+    headers = ["clock", "status", ">nominal", ">read min", ">median", ">p99", ">max", "detail"]
+    return _table(headers, rows)
+
+
+def _measurements(run: Run) -> Optional[Table]:
+    rows = []
+    for clock in dict.fromkeys(record["clock"] for record in run.records("measurement")):
+        last = run.measurement(clock) or {}
+        sampled = last["samples"] > 0
+        rows.append(
+            [
+                clock,
+                last["status"],
+                megahertz(last["estimate_hz"]),
+                within(proven_ppb(last)),
+                within(raw_ppb(last)),
+                within(last["limit_ppb"] if sampled else None),
+                duration(last["defect_ns"] if sampled else None),
+                str(last["samples"]),
+            ]
+        )
+    headers = ["clock", "status", ">estimate", ">proven", ">raw", ">limit", ">defect", ">samples"]
+    return _table(headers, rows)
+
+
+def _rates(run: Run) -> Optional[Table]:
+    rows = [
+        [
+            rate["of"],
+            rate["clock"],
+            megahertz(rate["estimate_hz"]),
+            within(proven_ppb(rate)),
+            rate["against"],
+        ]
+        for rate in run.records("rate")
+    ]
+    return _table(["rate of", "read by", ">estimate", ">proven", "against"], rows)
+
+
+def judged_claims(run: Run) -> list[tuple[Record, Optional[Record]]]:
+    """Each claim with its last verdict, if it has one."""
+    return [(claim, run.verdict(claim["source"], claim["clock"])) for claim in run.records("claim")]
+
+
+def _claims(run: Run) -> Optional[Table]:
+    rows = []
+    for claim, verdict in judged_claims(run):
+        if claim["status"] == "absent":
+            continue
+        judged: dict[str, Any] = verdict or {}
+        rows.append(
+            [
+                claim["source"],
+                claim["clock"],
+                megahertz(claim["hz"]),
+                error(judged.get("error_ppb")),
+                error(judged.get("low_ppb")),
+                error(judged.get("high_ppb")),
+                judged.get("verdict", "not judged") + (", nominal" if claim["nominal"] else ""),
+            ]
+        )
+    headers = ["source", "clock", ">claimed", ">error", ">at least", ">at most", "verdict"]
+    return _table(headers, rows)
+
+
+def _reasons(run: Run) -> Optional[Facts]:
+    pairs = []
+    for claim, verdict in judged_claims(run):
+        name = f"{claim['source']} {claim['clock']}"
+        if claim["reason"]:
+            absent = "absent: " if claim["status"] == "absent" else ""
+            pairs.append((name, absent + claim["reason"]))
+        if verdict and verdict["reason"]:
+            pairs.append((name, f"{verdict['verdict']}: {verdict['reason']}"))
+    return Facts(pairs) if pairs else None
+
+
+def step_text(step: Record) -> str:
+    if step["kind"] == "step":
+        what = f"stepped by {duration(step['low_ns'])} to {duration(step['high_ns'])},"
+    else:
+        what = "changed its rate"
+    when = f"between {duration(step['after_ns'])} and {duration(step['before_ns'])}"
+    return f"{step['clock']} {what} {when} into the window"
+
+
+def _steps(run: Run) -> Optional[Facts]:
+    steps = run.records("step")
+    pairs = [(str(number), step_text(step)) for number, step in enumerate(steps, start=1)]
+    return Facts(pairs) if pairs else None
+
+
+def _expects(run: Run) -> Optional[Table]:
+    expects = run.records("expect")
+    rows = [[expect["expect"], expect["result"], expect["actual"] or ""] for expect in expects]
+    return _table(["expect", "result", "found"], rows)
+
+
+def _checks(run: Run) -> Optional[Table]:
+    checks = [check for check in run.records("check") if check["result"] != "pass"]
+    rows = [[check["id"], check["result"], check["detail"]] for check in checks]
+    return _table(["check", "result", "detail"], rows)
+
+
+def _notes(run: Run) -> Optional[Facts]:
+    pairs = [(note["level"], note["text"]) for note in run.records("note")]
+    return Facts(pairs) if pairs else None
+
+
+def _problems(run: Run) -> Optional[Facts]:
+    # The last line says the first problem.
+    pairs = [(INCOMPLETE, problem) for problem in run.problems[1:]]
+    return Facts(pairs) if pairs else None
+
+
+def _table(headers: list[str], rows: list[list[str]]) -> Optional[Table]:
+    return Table(headers, rows) if rows else None
