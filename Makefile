@@ -162,11 +162,12 @@ sim-programs: $(SIM_TESTS)
 coverage-report: $(UNIT_TESTS) $(SIM_TESTS)
 	@rm -f $(BUILD)/*.profraw
 	@for test in $^; do \
-	    LLVM_PROFILE_FILE=$(BUILD)/%p.profraw $$test >$(BUILD)/$$(basename $$test).log 2>&1 || \
-	        { cat $(BUILD)/$$(basename $$test).log; exit 1; }; \
+	    LLVM_PROFILE_FILE=$(BUILD)/%p.profraw $$test >$$test.log 2>&1 || \
+	        echo "FAILED $$test: see $$test.log"; \
 	done
 	@llvm-profdata merge -o $(BUILD)/all.profdata $(BUILD)/*.profraw
-	@llvm-cov report -instr-profile=$(BUILD)/all.profdata $< $(patsubst %,-object %,$^) lib kernel
+	@llvm-cov report -show-region-summary=false -show-branch-summary=false \
+	    -instr-profile=$(BUILD)/all.profdata $< $(patsubst %,-object %,$^) lib kernel
 
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/%)
@@ -205,7 +206,7 @@ lint-tidy: $(TIDY_OK)
 $(BUILD)/tidy/tests/sim/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS) -Itests/sim
 $(BUILD)/tidy/tests/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS)
 $(BUILD)/tidy/%.ok: TIDY_CFLAGS = $(IMAGE_CFLAGS)
-$(BUILD)/tidy/%.ok: % $(ALL_H) .clang-tidy Makefile
+$(BUILD)/tidy/%.ok: % $(ALL_H) .clang-tidy tests/.clang-tidy Makefile
 	@mkdir -p $(@D)
 	@echo "TIDY   $<"
 	$(Q)clang-tidy --quiet $< -- $(TIDY_CFLAGS) >$@.log 2>&1 || { cat $@.log; exit 1; }

@@ -7,6 +7,7 @@
 
 #define WARM_UP_READINGS 16
 #define READINGS         128
+#define BETWEEN_MAX      511 // 7, 63, 511: 65536 readings at most
 // How long a clock that shows one value is watched before it counts as stuck: the slowest one ticks
 // every 0.84 us, and emulators whose clocks stand for a millisecond exist. 50 million cycles are 10 ms
 // and more on any CPU that runs hypertick; the readings bound the wait where the TSC stands still.
@@ -18,7 +19,8 @@ struct examination {
     unsigned up, down, still;
 };
 
-static void take(struct examination *examination, const struct clock_run *run)
+// Takes the readings, leaving out `between` after each.
+static void take(struct examination *examination, const struct clock_run *run, unsigned between)
 {
     uint64_t modulus = run->info.modulus;
 
@@ -27,7 +29,8 @@ static void take(struct examination *examination, const struct clock_run *run)
         run->clock->read(&examination->readings[0]);
     for (unsigned i = 0; i < READINGS; i++) {
         struct bracket *reading = &examination->readings[i];
-        run->clock->read(reading);
+        for (unsigned left_out = 0; left_out <= between; left_out++)
+            run->clock->read(reading);
         if (i == 0)
             continue;
         uint64_t delta = (reading->value + modulus - reading[-1].value) % modulus;
@@ -80,15 +83,16 @@ static uint64_t fit_step(struct clock_run *run, const struct examination *examin
         if (turn >= 16)
             config.step *= 2;
     }
-    // A coarse clock shows its worst rarely: one tick more than was seen.
-    return config.step > 1 ? config.step + 1 : 1;
+    // A coarse clock shows its worst rarely, the more so if the readings are no denser than its steps.
+    return config.step > 1 ? 2 * config.step : 1;
 }
 
 static void judge_still(struct clock_run *run, uint64_t value)
 {
-    uint64_t ones = run->info.bits >= 64 ? UINT64_MAX : (1ull << run->info.bits) - 1;
+    // All ones or all zeros, as the driver turns them into a count that goes up from 0.
+    bool extreme = value == 0 || value + 1 >= run->info.modulus;
 
-    run->status = value == 0 || value == ones ? CLOCK_DEAD : CLOCK_STUCK;
+    run->status = extreme ? CLOCK_DEAD : CLOCK_STUCK;
     text_print(run->reason, sizeof(run->reason), "it stands at 0x%llx",
                (unsigned long long)value);
 }
@@ -107,13 +111,13 @@ void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles)
 {
     static struct examination examination;
 
-    take(&examination, run);
+    take(&examination, run, 0);
     if (examination.up + examination.down == 0) {
         if (!moves(run)) {
             judge_still(run, examination.readings[READINGS - 1].value);
             return;
         }
-        take(&examination, run);
+        take(&examination, run, 0);
     }
     if (examination.down > examination.up) {
         run->status = CLOCK_BACKWARDS;
@@ -121,18 +125,27 @@ void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles)
                    examination.down, READINGS - 1);
         return;
     }
-    run->step_ticks = fit_step(run, &examination, tsc_step_cycles);
-    if (run->step_ticks > 1) {
-        take(&examination, run);
-        run->step_ticks = settle(run->step_ticks, fit_step(run, &examination, tsc_step_cycles));
+    // A clock with long steps needs a longer look, until its rate is bounded.
+    for (unsigned between = 0; between <= BETWEEN_MAX; between = 8 * between + 7) {
+        if (between)
+            take(&examination, run, between);
+        run->step_ticks = fit_step(run, &examination, tsc_step_cycles);
+        if (run->step_ticks > 1) {
+            take(&examination, run, between);
+            run->step_ticks =
+                settle(run->step_ticks, fit_step(run, &examination, tsc_step_cycles));
+        }
+        if (track_enclosure(&run->track, &run->probe_low, &run->probe_high))
+            break;
     }
     if (run->step_ticks > 1) {
         run->status = CLOCK_COARSE;
         text_print(run->reason, sizeof(run->reason), "it moves in steps of up to %llu ticks",
                    (unsigned long long)run->step_ticks);
     }
-    if (!track_enclosure(&run->track, &run->probe_low, &run->probe_high)) {
+    if (!run->probe_low.cycles || !run->probe_high.cycles) {
         run->status = CLOCK_STUCK;
-        text_print(run->reason, sizeof(run->reason), "it moved too little in %u readings", READINGS);
+        text_print(run->reason, sizeof(run->reason), "it moved too little in %u readings",
+                   READINGS * (BETWEEN_MAX + 1));
     }
 }

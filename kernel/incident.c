@@ -33,45 +33,6 @@ static void cut(struct measurement *measurement, uint64_t sound_until)
             track_break(&measurement->clocks[i].track, sound_until);
 }
 
-void incident_open(struct measurement *measurement, size_t index, uint64_t cycles)
-{
-    uint64_t after;
-
-    track_locate(&measurement->clocks[index].track, &after);
-    if (measurement->pending != SIZE_MAX) {
-        // One break is seen by one clock after the other: the same incident.
-        struct incident *incident = &measurement->incidents[measurement->pending];
-        incident->seen |= 1u << index;
-        if (incident->before_cycles < cycles)
-            incident->before_cycles = cycles;
-        cut(measurement, incident->after_cycles);
-        return;
-    }
-    struct incident *incident = add(measurement, after, cycles);
-    incident->seen = 1u << index;
-    cut(measurement, after);
-    if (measurement->incident_count <= INCIDENTS_MAX) {
-        measurement->pending = measurement->incident_count - 1;
-        measurement->pending_rounds = ROUNDS_AFTER;
-    }
-}
-
-void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
-{
-    struct incident *incident = add(measurement, at, at);
-
-    incident->backwards = true;
-    incident->is_step = true;
-    incident->tsc_possible = true;
-    // It read lower by this much, and time had passed: it went back at least so far.
-    incident->high_cycles = -(int64_t)cycles;
-    incident->low_cycles = -(int64_t)cycles;
-    cut(measurement, at);
-    for (size_t i = 0; i < measurement->count; i++)
-        if (measurement->clocks[i].sampled)
-            track_close(&measurement->clocks[i].track);
-}
-
 // Thousandths of a tick in TSC cycles at slope p, rounded away from zero or towards it.
 static int64_t cycles_of(int64_t milliticks, struct slope p, bool away)
 {
@@ -91,6 +52,9 @@ static void take_offsets(struct measurement *measurement)
     struct incident *incident = &measurement->incidents[measurement->pending];
 
     measurement->pending = SIZE_MAX;
+    // What has been read since may tell the time of the break more precisely.
+    if (!incident->back_cycles)
+        track_locate_again(&measurement->clocks[incident->first].track, &incident->after_cycles);
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
         struct slope low, high;
@@ -112,6 +76,59 @@ static void take_offsets(struct measurement *measurement)
     }
 }
 
+// A coarse clock that contradicts itself by less than its granularity is coarser than its examination
+// showed. It starts again, with twice the granularity.
+static bool is_coarser(struct clock_run *run)
+{
+    if (run->status != CLOCK_COARSE || run->track.defect_millitick / 1000 >= run->step_ticks)
+        return false;
+    struct track_config config = run->track.config;
+    run->step_ticks = config.step = 2 * config.step;
+    track_reset(&run->track, &config);
+    run->first_cycles = UINT64_MAX;
+    return true;
+}
+
+void incident_open(struct measurement *measurement, size_t index, uint64_t cycles)
+{
+    uint64_t after;
+
+    if (is_coarser(&measurement->clocks[index]))
+        return;
+    track_locate(&measurement->clocks[index].track, &after);
+    if (measurement->pending != SIZE_MAX) {
+        // One break is seen by one clock after the other: the same incident.
+        struct incident *incident = &measurement->incidents[measurement->pending];
+        incident->seen |= 1u << index;
+        if (incident->before_cycles < cycles)
+            incident->before_cycles = cycles;
+        cut(measurement, incident->after_cycles);
+        return;
+    }
+    struct incident *incident = add(measurement, after, cycles);
+    incident->seen = 1u << index;
+    incident->first = index;
+    cut(measurement, after);
+    if (measurement->incident_count <= INCIDENTS_MAX) {
+        measurement->pending = measurement->incident_count - 1;
+        measurement->pending_rounds = ROUNDS_AFTER;
+    }
+}
+
+void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
+{
+    if (measurement->pending != SIZE_MAX)
+        take_offsets(measurement);
+    struct incident *incident = add(measurement, at, at);
+
+    incident->back_cycles = cycles;
+    cut(measurement, at);
+    if (measurement->incident_count <= INCIDENTS_MAX) {
+        measurement->pending = measurement->incident_count - 1;
+        measurement->pending_rounds = ROUNDS_AFTER;
+    }
+}
+
 void incident_round(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX && measurement->pending_rounds-- == 0)
@@ -122,6 +139,21 @@ static bool contains_zero(const struct incident *incident, size_t i)
 {
     return !incident->offsets[i].known ||
            (incident->offsets[i].least_cycles <= 0 && incident->offsets[i].most_cycles >= 0);
+}
+
+// The TSC went back, so nothing is left to attribute. Window time stood still over the step: in window
+// time the TSC lost only what had really passed between the two readings.
+static void size_backwards(struct incident *incident, int64_t tsc_low, int64_t tsc_high)
+{
+    incident->is_step = true;
+    incident->tsc_possible = true;
+    incident->clocks_possible = 0;
+    if (tsc_high > 0)
+        tsc_high = 0;
+    if (tsc_low == INT64_MIN || tsc_low > tsc_high)
+        tsc_low = tsc_high;
+    incident->low_cycles = tsc_low - (int64_t)incident->back_cycles;
+    incident->high_cycles = tsc_high - (int64_t)incident->back_cycles;
 }
 
 static void attribute(struct incident *incident, size_t count)
@@ -139,6 +171,10 @@ static void attribute(struct incident *incident, size_t count)
             tsc_high = -incident->offsets[i].least_cycles;
         if (!contains_zero(incident, i))
             moved |= 1u << i;
+    }
+    if (incident->back_cycles) {
+        size_backwards(incident, tsc_low, tsc_high);
+        return;
     }
     incident->is_step = moved != 0;
     incident->tsc_possible = moved && tsc_low <= tsc_high;
@@ -160,8 +196,6 @@ void incident_conclude(struct measurement *measurement)
     if (measurement->pending != SIZE_MAX)
         take_offsets(measurement);
     for (size_t n = 0; n < measurement->incident_count && n < INCIDENTS_MAX; n++) {
-        struct incident *incident = &measurement->incidents[n];
-        if (!incident->backwards)
-            attribute(incident, measurement->count);
+        attribute(&measurement->incidents[n], measurement->count);
     }
 }

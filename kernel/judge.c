@@ -28,17 +28,16 @@ static const struct judged_claim *find_claim(const struct judged *judged, const 
     return NULL;
 }
 
-static void actual_vendor(const struct platform *platform, struct judged_expectation *expectation)
+static void actual_vendor(const struct scan *scan, struct judged_expectation *result)
 {
-    const struct block *main_block = scan_main_block(&platform->scan);
+    const struct signature *vendor = scan_vendor(scan);
 
-    expectation->met =
-        scan_has_vendor(&platform->scan, expectation->expectation->value) ||
-        (!platform->scan.block_count && text_equal(expectation->expectation->value, "none"));
-    text_print(expectation->actual, sizeof(expectation->actual), "%s",
-               main_block && main_block->known ? main_block->known->vendor
-               : main_block                    ? "unknown"
-                                               : "none");
+    result->met = scan_has_vendor(scan, result->expectation->value) ||
+                  (!scan->block_count && text_equal(result->expectation->value, "none"));
+    text_print(result->actual, sizeof(result->actual), "%s",
+               vendor              ? vendor->vendor
+               : scan->block_count ? "unknown"
+                                   : "none");
 }
 
 static void actual_tsc(const struct measurement *measurement, const struct options *options,
@@ -92,7 +91,7 @@ static void judge_expectation(struct judged *judged, const struct platform *plat
     *result = (struct judged_expectation){.expectation = expectation};
     switch (expectation->kind) {
     case EXPECT_VENDOR:
-        actual_vendor(platform, result);
+        actual_vendor(&platform->scan, result);
         break;
     case EXPECT_BOOT:
         text_print(result->actual, sizeof(result->actual), "%s",

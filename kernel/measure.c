@@ -5,6 +5,7 @@
 #define TSC_READINGS       64
 #define TSC_PATIENCE_LOOPS 1000000
 #define WARM_UP_ROUNDS     32
+#define STILL_ROUNDS_MAX   10000
 #define CHECKS             64 // looks at the precision, and progress reports, per window
 
 const char *measurement_status_word(enum measurement_status status)
@@ -132,16 +133,16 @@ static bool in_window(struct measurement *measurement, const struct bracket *bra
                       struct reading *reading)
 {
     uint64_t last = measurement->last_tsc;
-    uint64_t back = bracket->before < last ? last - bracket->before
-                    : bracket->after < bracket->before ? bracket->before - bracket->after
-                                                       : 0;
+    // Did it go back before the bracket, or in it?
+    uint64_t high = bracket->before < last ? last : bracket->before;
+    uint64_t low = bracket->before < last ? bracket->before : bracket->after;
 
     measurement->last_tsc = bracket->after;
-    if (back) {
-        // Window time stands still over the step: the next reading goes on where this one began.
-        uint64_t at = (bracket->before < last ? last : bracket->before) - measurement->base;
-        measurement->base = bracket->after - at;
-        incident_backwards(measurement, at, back);
+    if (low < high) {
+        // Window time stands still over the step, and goes on from there.
+        uint64_t at = high - measurement->base;
+        measurement->base = low - at;
+        incident_backwards(measurement, at, high - low);
         return false;
     }
     reading->before = bracket->before - measurement->base;
@@ -275,23 +276,34 @@ static uint64_t refine(const struct measurement *measurement, uint64_t tsc_milli
     return tsc_millihertz;
 }
 
+// Four times as many rounds as fit into the window if every bracket were as narrow as the narrowest of
+// the warm-up; and some, for a window that is shorter than a round.
+static uint64_t rounds_within(const struct measurement *measurement, uint64_t window_cycles)
+{
+    return window_cycles / (measurement->round_cycles / 4 + 1) + STILL_ROUNDS_MAX;
+}
+
 static void sample(struct measurement *measurement, const struct options *options,
                    const struct claim *claims, size_t claim_count, uint64_t tsc_millihertz,
                    void (*progress)(unsigned percent))
 {
     uint64_t window = rate_ns_to_cycles(options->window_ns, tsc_millihertz);
     uint64_t check_cycles = window / CHECKS;
-    // The TSC times the window, but if it stands still or crawls the rounds end it: with brackets as
-    // narrow as the narrowest a window cannot hold more rounds than this.
-    uint64_t rounds_left = window + 1000000;
+    // The TSC times the window; if it stops, the rounds without progress end it, and if it crawls, the
+    // rounds that the window can hold.
+    uint64_t rounds_left = rounds_within(measurement, window);
+    unsigned rounds_still = 0;
     unsigned checks = 0;
 
     measurement->stopped_by = "the window was over";
     while (now_cycles(measurement) < window ||
            (!ends_well(measurement, window) && now_cycles(measurement) < window / 20 * 23)) {
+        uint64_t before_round = now_cycles(measurement);
         sample_round(measurement);
-        if (--rounds_left == 0) {
-            measurement->stopped_by = "the TSC hardly advances";
+        rounds_still = now_cycles(measurement) > before_round ? 0 : rounds_still + 1;
+        if (rounds_still > STILL_ROUNDS_MAX || --rounds_left == 0) {
+            measurement->tsc_advances = false;
+            measurement->stopped_by = "the TSC stopped, or slowed down out of all proportion";
             break;
         }
         if (now_cycles(measurement) < check_cycles)
@@ -327,6 +339,9 @@ void measure_window(struct measurement *measurement, const struct options *optio
     start_tracks(measurement);
     for (unsigned i = 0; i < WARM_UP_ROUNDS; i++)
         sample_round(measurement);
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled)
+            measurement->round_cycles += measurement->clocks[i].track.widths.minimum;
     measurement->samples = 0;
     measurement->incident_count = 0;
     measurement->pending = SIZE_MAX;

@@ -42,12 +42,13 @@ struct clock_run {
 struct incident {
     uint64_t after_cycles, before_cycles; // when, in cycles of the window
     unsigned seen;                        // bit i: the readings of clock i showed it
+    size_t first;                         // the clock that showed it first
     struct {
         bool known;
         // Offset of the clock's line after against before, in TSC cycles.
         int64_t least_cycles, most_cycles;
     } offsets[CLOCKS_MAX];
-    bool backwards;              // the TSC itself read lower than before
+    uint64_t back_cycles;        // the TSC read lower than before, by this much; else 0
     // The conclusion:
     bool is_step;                // proven: some clock's offset excludes 0. Else a change of rate
     bool tsc_possible;           // the TSC may be the one that stepped
@@ -87,6 +88,7 @@ struct measurement {
     size_t pending;      // incident that waits for readings after it, or SIZE_MAX
     unsigned pending_rounds;
     uint32_t random;
+    uint64_t round_cycles; // the narrowest brackets of the warm-up, together
 
     size_t count;
     struct clock_run clocks[CLOCKS_MAX]; // last, for the same reason as their tracks

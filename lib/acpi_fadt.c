@@ -177,11 +177,11 @@ static void parse_pm_timer(struct acpi_reader *reader, struct acpi_table fadt, u
     if (port == 0)
         return;
     if (length != 4) {
-        acpi_problem(reader, "FACP: the PM timer is %u bytes wide, not 4", length);
+        acpi_problem(reader, "FACP: PM_TMR_LEN is %u, not 4", length);
         return;
     }
     tables->pm_timer_port = port;
-    tables->pm_timer_bits = flags & FADT_TMR_VAL_EXT ? 32 : 24;
+    tables->pm_timer_bits = (flags & FADT_TMR_VAL_EXT) ? 32 : 24;
 }
 
 static void parse_pm1_control(struct acpi_reader *reader, struct acpi_table fadt)
@@ -194,7 +194,7 @@ static void parse_pm1_control(struct acpi_reader *reader, struct acpi_table fadt
     if (a == 0)
         return;
     if (length < 2) {
-        acpi_problem(reader, "FACP: PM1_CNT is %u bytes wide, not 2", length);
+        acpi_problem(reader, "FACP: PM1_CNT_LEN is %u, not 2 or more", length);
         return;
     }
     tables->pm1a_control_port = a;

@@ -58,8 +58,10 @@ bool acpi_sums_to_zero(const uint8_t *bytes, size_t length)
 
 void acpi_copy_printable(char *out, const uint8_t *from, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        out[i] = from[i] >= ' ' && from[i] <= '~' ? (char)from[i] : '?';
+    for (size_t i = 0; i < length; i++) {
+        bool is_printable = from[i] >= ' ' && from[i] <= '~';
+        out[i] = (char)(is_printable ? from[i] : '?');
+    }
     out[length] = '\0';
 }
 

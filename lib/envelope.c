@@ -124,8 +124,8 @@ enum fit envelope_add(struct envelope *envelope, const struct sample *sample)
     return FIT_OK;
 }
 
-// One floor and one ceiling point: for slope p the floor point stands base + p * run ticks above the
-// ceiling point, which no line may allow.
+// One floor and one ceiling point: for slope p the floor point stands base + p * run ticks above
+// the ceiling point, which no line may allow.
 struct conflict {
     int128 base; // ticks
     int128 run;  // cycles

@@ -5,11 +5,11 @@
 // inequalities a reading:
 //     p * after  + c >= ticks               the line passes above every floor point (after, ticks)
 //     p * before + c <  ticks + step        and below every ceiling point (before, ticks + step)
-// Only the upper hull of the floor points and the lower hull of the ceiling points matter, so memory
-// is constant however long the stream. Eliminating c leaves p between the steepest slope from an
-// earlier ceiling point to a later floor point and the flattest from an earlier floor point to a
-// later ceiling point. No noise model, no rounding: integers and 128-bit products. docs/estimator.md
-// has the proof.
+// Only the upper hull of the floor points and the lower hull of the ceiling points matter, so
+// memory is constant however long the stream. Eliminating c leaves p between the steepest slope
+// from an earlier ceiling point to a later floor point and the flattest from an earlier floor point
+// to a later ceiling point. No noise model, no rounding: integers and 128-bit products.
+// docs/estimator.md has the proof.
 //
 // Ranges: coordinates below 2^62; ticks must not decrease from one sample to the next.
 #pragma once
@@ -40,14 +40,14 @@ struct hull {
 };
 
 enum fit {
-    FIT_OK,       // every sample so far fits one line
-    FIT_BROKEN,   // with this sample no line fits: one of the two clocks stepped or changed its rate
+    FIT_OK,     // every sample so far fits one line
+    FIT_BROKEN, // with this sample no line fits: one of the two clocks stepped or changed its rate
     FIT_BACKWARDS // the TSC of this sample lies before the last one's: the TSC stepped back
 };
 
 struct envelope {
     struct hull floor, ceiling;
-    uint64_t step;         // granularity of the clock in ticks, at least 1
+    uint64_t step; // granularity of the clock in ticks, at least 1
     uint64_t samples;
     struct slope low, high; // p lies in [low, high]
     // The lines that attain the bounds pass through these points of the hulls.
@@ -56,15 +56,15 @@ struct envelope {
 
 void envelope_reset(struct envelope *envelope, uint64_t step);
 
-// Adds one sample. After FIT_BROKEN the bounds are crossed (low > high) and envelope_defect tells by
-// how much; after FIT_BACKWARDS the sample was not added. In both cases start again.
+// Adds one sample. After FIT_BROKEN the bounds are crossed (low > high) and envelope_defect tells
+// by how much; after FIT_BACKWARDS the sample was not added. In both cases start again.
 enum fit envelope_add(struct envelope *envelope, const struct sample *sample);
 
 // Both bounds known?
 bool envelope_bounded(const struct envelope *envelope);
 
 // How far the samples are from fitting one line: a proven lower bound of the smallest number of
-// ticks by which `step` would have to grow, in thousandths of a tick. 0 if they fit.
+// ticks by which `step` would have to grow, in thousandths of a tick; saturates. 0 if they fit.
 uint64_t envelope_defect_millitick(const struct envelope *envelope);
 
 // a < b as fractions.

@@ -1,7 +1,7 @@
 // Quantiles of a stream of durations in constant memory.
 //
-// Buckets are logarithmic with 16 linear steps an octave, so a quantile is exact below 32 and at most
-// 1/16 too high above; minimum and maximum are exact.
+// Buckets are logarithmic with 16 linear steps an octave, so a quantile is exact below 32 and at
+// most 1/16 too high above; minimum and maximum are exact.
 #pragma once
 
 #include "lib/types.h"
@@ -17,6 +17,6 @@ struct histogram {
 void histogram_reset(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, uint64_t value);
 
-// The smallest bucket limit that at least `permille` / 1000 of the values do not exceed, clamped into
-// [minimum, maximum]; 0 without values.
+// The smallest bucket limit that at least `permille` / 1000 of the values do not exceed, clamped
+// into [minimum, maximum]; 0 without values.
 uint64_t histogram_quantile(const struct histogram *histogram, unsigned permille);

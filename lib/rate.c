@@ -60,8 +60,6 @@ uint64_t slope_half_width_ppb(struct slope low, struct slope high)
     uint128 sum = upper + lower;
     uint128 difference = upper > lower ? upper - lower : 0;
 
-    if (!sum)
-        return UINT64_MAX;
     // Brought to 63 bits together, down or up: the quotient keeps 30 bits and more.
     while (sum >> 95) {
         sum >>= 32;
@@ -76,6 +74,8 @@ uint64_t slope_half_width_ppb(struct slope low, struct slope high)
         difference <<= 1;
     }
     uint64_t denominator = (uint64_t)sum / BILLION;
+    if (!denominator) // the sum was 0
+        return UINT64_MAX;
     if ((uint64_t)difference < UINT64_MAX / BILLION)
         return (uint64_t)difference * BILLION / (uint64_t)sum + 1;
     return (uint64_t)difference / denominator + 1;
@@ -138,7 +138,7 @@ struct vote rate_vote(const struct rate_interval *intervals, size_t count)
             unique = false;
         }
     }
-    vote.decided = unique && 2 * vote.agreeing > count;
+    vote.decided = unique && 2 * (size_t)vote.agreeing > count;
     if (!vote.decided)
         return vote;
     vote.together = (struct rate_interval){0, UINT64_MAX, 0};

@@ -23,8 +23,8 @@ struct rate_interval rate_widen(struct rate_interval rate, uint32_t below_ppb, u
 // Half the width of the interval relative to its middle, rounded up. 0 for an interval of zeros.
 uint64_t rate_half_width_ppb(struct rate_interval rate);
 
-// About the same from slopes, without a 128-bit division: at most a few ppb (and 2^-30 of itself) too
-// high, never more than 1 ppb too low. For deciding whether the exact value is worth its time.
+// About the same from slopes, without a 128-bit division: at most a few ppb (and 2^-30 of itself)
+// too high, never more than 1 ppb too low. For deciding whether the exact value is worth its time.
 // UINT64_MAX where a bound is missing.
 uint64_t slope_half_width_ppb(struct slope low, struct slope high);
 
@@ -49,6 +49,6 @@ struct vote {
 };
 
 // Combines enclosures of the same rate by intersection (Marzullo 1984). If they have no point in
-// common, the largest set that has one decides, if it is a strict majority and unique; else nothing is
-// decided. At most VOTE_MAX intervals; none decides nothing.
+// common, the largest set that has one decides, if it is a strict majority and unique; else nothing
+// is decided. At most VOTE_MAX intervals; none decides nothing.
 struct vote rate_vote(const struct rate_interval *intervals, size_t count);

@@ -37,7 +37,6 @@ static void retire(struct recall *recall, const struct sample *sample, unsigned 
         recall->block_segment = segment;
         recall->block_size = 1;
         recall->block_count = 0;
-        recall->filled = 1;
     } else if (recall->filled < recall->block_size) {
         recall->filled++;
         merge(&recall->blocks[recall->block_count - 1], &alone, p);
@@ -76,7 +75,7 @@ size_t recall_count(const struct recall *recall)
 const struct sample *recall_sample(const struct recall *recall, size_t age, unsigned *segment)
 {
     if (age < recall->recent_count) {
-        size_t i = (recall->recent_next + 2 * RECALL_RECENT - 1 - age) % RECALL_RECENT;
+        size_t i = (recall->recent_next + 2 * (size_t)RECALL_RECENT - 1 - age) % RECALL_RECENT;
         *segment = recall->recent_segments[i];
         return &recall->recent[i];
     }

@@ -86,7 +86,7 @@ void span_show(char *out, size_t size, const char *prefix, struct span span)
     text_init(&text, out, size);
     text_string(&text, prefix);
     for (size_t i = 0; i < span.length && !text.truncated; i++)
-        text_char(&text, is_printable(span.start[i]) ? span.start[i] : '?');
+        text_char(&text, (char)(is_printable(span.start[i]) ? span.start[i] : '?'));
     for (size_t i = 0; text.truncated && i < 3; i++)
         out[size - 2 - i] = '.';
 }

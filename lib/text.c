@@ -166,8 +166,8 @@ void text_vformat(struct text *text, const char *format, __builtin_va_list argum
             break;
         }
         case 'd': {
-            int64_t value = conversion.is_long ? __builtin_va_arg(rest, int64_t)
-                                               : __builtin_va_arg(rest, int);
+            int64_t value =
+                conversion.is_long ? __builtin_va_arg(rest, int64_t) : __builtin_va_arg(rest, int);
             put_number(text, &conversion, value < 0 ? -(uint64_t)value : (uint64_t)value,
                        value < 0);
             break;
@@ -221,8 +221,8 @@ static uint64_t power_of_ten(unsigned exponent)
     return power;
 }
 
-// Rounds value / 10^scale to `places` places, half away from zero: gives the value in 10^-places where
-// places <= scale, and the value as it is, with zeros still to be appended, where not.
+// Rounds value / 10^scale to `places` places, half away from zero: gives the value in 10^-places
+// where places <= scale, and the value as it is, with zeros still to be appended, where not.
 static uint64_t round_to(uint64_t value, unsigned scale, unsigned places)
 {
     if (scale <= places)

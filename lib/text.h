@@ -16,8 +16,8 @@ size_t text_length(const char *string);
 bool text_equal(const char *a, const char *b);
 bool text_starts_with(const char *string, const char *prefix);
 
-// A bounded string under construction. It is always NUL-terminated; what does not fit is dropped and
-// `truncated` says so.
+// A bounded string under construction. It is always NUL-terminated; what does not fit is dropped
+// and `truncated` says so.
 struct text {
     char *data;
     size_t size; // of the buffer, at least 1

@@ -32,8 +32,6 @@ static void narrow(struct track *track, struct slope low, struct slope high)
 static void open_segment(struct track *track, uint64_t began)
 {
     envelope_reset(&track->envelope, track->config.step);
-    track->checkpoint_count = 0;
-    track->checkpoint_stride = 64;
     track->segments++;
     track->open = true;
     track->began = began;
@@ -51,31 +49,33 @@ void track_close(struct track *track)
 
 void track_break(struct track *track, uint64_t sound_until)
 {
-    if (!track->open)
-        return;
+    struct slope none = {0, 0};
+    size_t count = track->checkpoint_count;
+
     track->open = false;
-    for (size_t i = track->checkpoint_count; i-- > 0;) {
-        const struct checkpoint *checkpoint = &track->checkpoints[i];
-        if (checkpoint->cycles <= sound_until) {
-            narrow(track, checkpoint->low, checkpoint->high);
-            return;
-        }
-    }
+    while (count && track->checkpoints[count - 1].cycles > sound_until)
+        count--;
+    track->checkpoint_count = count;
+    track->low = count ? track->checkpoints[count - 1].low : none;
+    track->high = count ? track->checkpoints[count - 1].high : none;
 }
 
 static void checkpoint(struct track *track, uint64_t cycles)
 {
-    if (track->envelope.samples % track->checkpoint_stride)
+    struct checkpoint *next;
+
+    if (track->samples % track->checkpoint_stride)
         return;
     if (track->checkpoint_count == TRACK_CHECKPOINTS) {
-        // Full: keep every second one, so that the whole segment stays covered.
+        // Full: keep every second one, so that the whole window stays covered.
         for (size_t i = 0; i < TRACK_CHECKPOINTS / 2; i++)
             track->checkpoints[i] = track->checkpoints[2 * i + 1];
         track->checkpoint_count = TRACK_CHECKPOINTS / 2;
         track->checkpoint_stride *= 2;
     }
-    track->checkpoints[track->checkpoint_count++] =
-        (struct checkpoint){cycles, track->envelope.low, track->envelope.high};
+    next = &track->checkpoints[track->checkpoint_count++];
+    next->cycles = cycles;
+    track_enclosure(track, &next->low, &next->high);
 }
 
 // Could a wrap hide between the last reading and one that ends at `end`? Each may have happened
@@ -258,7 +258,7 @@ bool track_offset(const struct track *track, uint64_t until, uint64_t from, stru
                 before.known = false;
             before_segment = segment;
             narrow_heights(&before, track, sample, until, low, high);
-        } else if (sample->before > from && segment == track->segments) {
+        } else if (sample->before > from) {
             narrow_heights(&after, track, sample, until, low, high);
         }
     }

@@ -17,12 +17,12 @@
 struct track_config {
     uint64_t modulus; // raw counts lie in [0, modulus)
     uint64_t step;    // granularity in ticks, at least 1
-    uint64_t
-        gap_limit_cycles; // a longer gap could hide a wrap; UINT64_MAX: the clock does not wrap
-    uint64_t tsc_step;    // granularity of the TSC in cycles, at least 1
+    // A longer gap could hide a wrap. UINT64_MAX: the clock does not wrap.
+    uint64_t gap_limit_cycles;
+    uint64_t tsc_step; // granularity of the TSC in cycles, at least 1
 };
 
-// What was known of the rate when all samples up to `cycles` had been taken.
+// What was known of the rate, from all segments, when all samples up to `cycles` had been taken.
 struct checkpoint {
     uint64_t cycles;
     struct slope low, high;
@@ -31,18 +31,18 @@ struct checkpoint {
 struct track {
     struct track_config config;
     uint64_t samples;
-    unsigned segments;
     struct slope low, high;    // from the closed segments
     struct histogram widths;   // bracket widths in cycles, the TSC's step included
     uint64_t defect_millitick; // the largest contradiction met
     uint64_t dropped;          // readings that could not be used
 
     struct envelope envelope; // of the open segment
-    bool open;                // the segment has a sample
-    uint64_t began;           // when the last segment's first reading began
-    uint64_t last_raw, last_before;
-    uint64_t ticks;   // unwrapped count of the last sample
+    unsigned segments;
+    bool open;        // the last segment has a sample, and was not ended
     bool whole_known; // `whole` is the full count of the last sample
+    uint64_t began;   // when the last segment's first reading began
+    uint64_t last_raw, last_before;
+    uint64_t ticks; // unwrapped count of the last sample
     uint64_t whole;
 
     struct recall recall; // ticks continue across a break, not across a gap
@@ -83,9 +83,9 @@ void track_locate(const struct track *track, uint64_t *after);
 // gave it, to a later time if the readings since tell so.
 void track_locate_again(const struct track *track, uint64_t *after);
 
-// Ends the open segment because of a break somewhere after `sound_until` cycles: what the segment
-// proved with the samples before that holds, the rest of it is forgotten. The next reading opens a
-// new segment, with the count running on.
+// Ends the open segment because of a break somewhere after `sound_until` cycles: what was proven
+// with the samples before that holds, all the rest is forgotten, that of segments closed since
+// included. The next reading opens a new segment, with the count running on.
 void track_break(struct track *track, uint64_t sound_until);
 
 // Ends the open segment because the clock was restarted: nothing is wrong with its samples.

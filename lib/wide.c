@@ -15,20 +15,20 @@ uint128 wide_divide(uint128 numerator, uint128 denominator, uint128 *remainder)
             *remainder = (uint64_t)numerator % (uint64_t)denominator;
         return (uint64_t)numerator / (uint64_t)denominator;
     }
-    // Long division, a bit of the numerator a turn. Its high half is brought down at once where that
-    // is certain to leave the quotient 0. All shifts are by constants: others call into the runtime
-    // library as well.
+    // Long division, a bit of the numerator a turn. Its high half is brought down at once where
+    // that is certain to leave the quotient 0. All shifts are by constants: others call into the
+    // runtime library as well.
     if (denominator >> 64) {
         rest = numerator >> 64;
         numerator <<= 64;
         bits = 64;
     }
     for (; bits > 0; bits--) {
-        bool carry = rest >> 127;
+        // Nothing is shifted out: the rest has at most the bits of the numerator so far.
         rest = rest << 1 | numerator >> 127;
         numerator <<= 1;
         quotient <<= 1;
-        if (carry || rest >= denominator) {
+        if (rest >= denominator) {
             rest -= denominator;
             quotient |= 1;
         }

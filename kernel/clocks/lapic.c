@@ -5,6 +5,8 @@
 // there it serves as a reference clock too, and the report says what that rests on.
 #include "kernel/clock.h"
 
+#include "lib/text.h"
+
 #define MSR_APIC_BASE 0x1b // SDM vol. 4, table 2-2
 #define   BASE_X2APIC       (1u << 10)
 #define   BASE_ENABLED      (1u << 11)
@@ -120,7 +122,8 @@ static enum clock_status probe(const struct platform *platform, struct clock_inf
         text_print(reason, reason_size, "a timer register raises #GP");
         return CLOCK_DISABLED;
     }
-    if (scan_has_vendor(&platform->scan, "KVM") || scan_has_vendor(&platform->scan, "QEMU TCG")) {
+    const struct signature *vendor = scan_vendor(&platform->scan);
+    if (vendor && (text_equal(vendor->vendor, "KVM") || text_equal(vendor->vendor, "QEMU TCG"))) {
         info->nominal = (struct hertz){KNOWN_RATE_HZ, 1};
         info->rate_source = "KVM and QEMU emulate it at 1 GHz";
     } else {

@@ -35,6 +35,10 @@ void console_open(const struct options *options)
     _Static_assert(ARRAY_SIZE(formats) == ARRAY_SIZE(devices), "one option for each sink");
     for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
         open_sink(i, formats[i]);
+    // A machine without UART and screen, a Xen PVH guest for one, is not to be mute by default.
+    for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
+        if (devices[i] == &console_debugcon && !console_wants(SINK_TEXT | SINK_JSON | SINK_TAP))
+            open_sink(i, SINK_TEXT);
 }
 
 void console_open_fallback(void)

@@ -14,7 +14,7 @@ struct sink_device {
 
 extern const struct sink_device console_com1, console_com2, console_debugcon, console_screen;
 
-// Opens the sinks that the options ask for. A sink whose device is absent, or stops taking bytes
+// Opens the sinks that the options ask for; where none of them is there, the debug console for text. A sink whose device is absent, or stops taking bytes
 // later, is closed, and console_describe tells.
 void console_open(const struct options *options);
 

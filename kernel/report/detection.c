@@ -4,18 +4,17 @@
 
 static void write_hypervisor(const struct scan *scan)
 {
-    const struct block *block = scan_main_block(scan);
-    char ascii[SIGNATURE_ASCII_SIZE] = "", hex[SIGNATURE_HEX_SIZE] = "";
+    const struct signature *vendor = scan_vendor(scan);
+    char bytes[12], ascii[SIGNATURE_ASCII_SIZE], hex[SIGNATURE_HEX_SIZE];
     struct json *json = emit_record("hypervisor");
 
-    if (block) {
-        signature_ascii(block->signature, ascii);
-        signature_hex(block->signature, hex);
-    }
+    signature_bytes(scan->first, bytes);
+    signature_ascii(bytes, ascii);
+    signature_hex(bytes, hex);
     json_bool(json, "present", scan->present);
-    json_string(json, "vendor", block && block->known ? block->known->vendor : NULL);
-    json_string(json, "signature", block ? ascii : NULL);
-    json_string(json, "signature_hex", block ? hex : NULL);
+    json_string(json, "vendor", vendor ? vendor->vendor : NULL);
+    json_string(json, "signature", ascii);
+    json_string(json, "signature_hex", hex);
     json_word(json, "max_leaf", scan->max_leaf);
     json_string(json, "interface",
                 scan->interface_signature[0] ? scan->interface_signature : NULL);
@@ -23,10 +22,10 @@ static void write_hypervisor(const struct scan *scan)
     json_string(json, "out_of_range", cpuid_answer_word(scan->out_of_range));
     emit_record_end();
 
-    emit_text("\nHypervisor: %s\n", block && block->known ? block->known->vendor
-                                    : block               ? "unknown"
-                                    : scan->present ? "present, but it does not say which"
-                                                    : "none");
+    emit_text("\nHypervisor: %s\n", vendor                  ? vendor->vendor
+                                    : scan_main_block(scan) ? "unknown"
+                                    : scan->present         ? "there, but it does not say which"
+                                                            : "none");
     emit_text("  present bit  %s; the CPU is %s; leaves beyond every range give %s\n",
               scan->present ? "set" : "clear", scan->cpu_vendor,
               cpuid_answer_word(scan->out_of_range));

@@ -104,55 +104,75 @@ static bool bounded(const struct clock_run *run)
            run->result == MEASUREMENT_STEPPED;
 }
 
-static void record_measurement(const struct measurement *measurement, const struct clock_run *run)
+// A measurement record, whether of one clock or of all of them.
+struct row {
+    const char *clock, *status;
+    uint64_t window_ns, samples;
+    unsigned segments;
+    bool known, raw_known;
+    struct rate_interval rate, raw;
+    uint64_t limit_ppb, defect_ns;
+};
+
+static void record_row(const struct row *row)
 {
     struct json *json = emit_record("measurement");
-    bool known = bounded(run);
 
-    json_string(json, "clock", run->clock->name);
-    json_u64(json, "window_ns", to_ns(measurement, run->last_cycles - run->first_cycles));
-    json_u64(json, "samples", run->track.samples);
-    json_u64(json, "segments", run->track.segments);
-    record_interval(json, "low_hz", "high_hz", known, run->widened);
-    if (known)
-        json_decimal(json, "estimate_hz", run->raw.estimate, 3);
+    json_string(json, "clock", row->clock);
+    json_u64(json, "window_ns", row->window_ns);
+    json_u64(json, "samples", row->samples);
+    json_u64(json, "segments", row->segments);
+    record_interval(json, "low_hz", "high_hz", row->known, row->rate);
+    if (row->known)
+        json_decimal(json, "estimate_hz", row->rate.estimate, 3);
     else
         json_null(json, "estimate_hz");
-    record_interval(json, "raw_low_hz", "raw_high_hz", known, run->raw);
-    json_u64(json, "limit_ppb", run->limit_ppb);
-    json_u64(json, "defect_ns", run->defect_ns);
-    json_string(json, "status", measurement_status_word(run->result));
+    record_interval(json, "raw_low_hz", "raw_high_hz", row->raw_known, row->raw);
+    json_u64(json, "limit_ppb", row->limit_ppb);
+    json_u64(json, "defect_ns", row->defect_ns);
+    json_string(json, "status", row->status);
     emit_record_end();
 }
 
-static void record_all(const struct measurement *measurement)
+static void record_measurements(const struct measurement *measurement)
 {
-    struct json *json = emit_record("measurement");
-    uint64_t defect_ns = 0;
-    unsigned segments = 0;
+    struct row all = {
+        .clock = "all",
+        .status = measurement_status_word(measurement->decided ? MEASUREMENT_OK
+                                                               : MEASUREMENT_EMPTY),
+        .window_ns = measurement->window_ns,
+        .samples = measurement->samples,
+        .known = measurement->decided,
+        .raw_known = measurement->decided && measurement->raw_known,
+        .rate = measurement->all,
+        .raw = measurement->raw,
+        .limit_ppb = measurement->decided ? measurement->limit_ppb : 0,
+    };
 
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
-        if (run->sampled && run->track.segments > segments)
-            segments = run->track.segments;
-        if (run->sampled && run->defect_ns > defect_ns)
-            defect_ns = run->defect_ns;
+        struct row row = {
+            .clock = run->clock->name,
+            .status = measurement_status_word(run->result),
+            .window_ns = to_ns(measurement, run->last_cycles - run->first_cycles),
+            .samples = run->track.samples,
+            .segments = run->track.segments,
+            .known = bounded(run),
+            .raw_known = bounded(run),
+            .rate = run->widened,
+            .raw = run->raw,
+            .limit_ppb = run->limit_ppb,
+            .defect_ns = run->defect_ns,
+        };
+        if (!run->sampled)
+            continue;
+        record_row(&row);
+        if (row.segments > all.segments)
+            all.segments = row.segments;
+        if (row.defect_ns > all.defect_ns)
+            all.defect_ns = row.defect_ns;
     }
-    json_string(json, "clock", "all");
-    json_u64(json, "window_ns", measurement->window_ns);
-    json_u64(json, "samples", measurement->samples);
-    json_u64(json, "segments", segments);
-    record_interval(json, "low_hz", "high_hz", measurement->decided, measurement->all);
-    if (measurement->decided)
-        json_decimal(json, "estimate_hz", measurement->all.estimate, 3);
-    else
-        json_null(json, "estimate_hz");
-    record_interval(json, "raw_low_hz", "raw_high_hz",
-                    measurement->decided && measurement->raw_known, measurement->raw);
-    json_u64(json, "limit_ppb", measurement->decided ? measurement->limit_ppb : 0);
-    json_u64(json, "defect_ns", defect_ns);
-    json_string(json, "status", measurement->decided ? "ok" : "empty");
-    emit_record_end();
+    record_row(&all);
 }
 
 static void write_row(const char *name, uint64_t samples, struct rate_interval rate,
@@ -328,10 +348,7 @@ void report_measurement(const struct measurement *measurement)
         emit_text("\n");
     for (size_t i = 0; i < measurement->count; i++)
         record_clock(measurement, &measurement->clocks[i]);
-    for (size_t i = 0; i < measurement->count; i++)
-        if (measurement->clocks[i].sampled)
-            record_measurement(measurement, &measurement->clocks[i]);
-    record_all(measurement);
+    record_measurements(measurement);
 
     emit_text("\nMeasurement");
     if (measurement->window_clock)

@@ -1,19 +1,20 @@
 // Any bytes as ACPI tables: the parser reads nothing that is not there.
 //
-// Checksums would keep almost every input out, so they are put right here: the input is a piece of
-// memory in which up to four tables begin, at places that its first bytes name.
+// Signatures and checksums would keep almost every input out, so they are put right here: the input
+// is a piece of memory in which four tables begin, at places that its first bytes name.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/acpi.h"
 
-#define BASE     0xe0000u // where firmware keeps the RSDP (ACPI 6.5, 5.2.5.1)
-#define RSDT     64u
-#define TABLES   4u
-#define HEADER   36u // of a table: ACPI 6.5, 5.2.6
-#define CHECKSUM 9u
-#define CONTENT  (RSDT + HEADER + 4 * TABLES)
+#define BASE      0xe0000u // where firmware keeps the RSDP (ACPI 6.5, 5.2.5.1)
+#define RSDT      64u
+#define TABLES    4u
+#define HEADER    36u // of a table: ACPI 6.5, 5.2.6
+#define CHECKSUM  9u
+#define FADT_DSDT 40u // ACPI 6.5, table 5.9
+#define CONTENT   (RSDT + HEADER + 4 * TABLES)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,9 +47,25 @@ static void mend(uint8_t *bytes, size_t length, size_t checksum)
     bytes[checksum] = (uint8_t)-sum;
 }
 
+// Makes the bytes at `table` a table that passes the first checks: signature, length, checksum.
+static void make_table(uint8_t *table, size_t room, const char *signature)
+{
+    uint32_t length;
+
+    if (room < HEADER)
+        return;
+    memcpy(table, signature, 4);
+    memcpy(&length, table + 4, sizeof(length));
+    length = HEADER + length % (uint32_t)(room - HEADER + 1);
+    put32(table + 4, length);
+    mend(table, length, CHECKSUM);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const char *const signatures[TABLES] = {"DSDT", "APIC", "HPET", "FACP"};
     struct acpi_tables tables;
+    uint32_t dsdt = 0;
 
     if (size < 2 * TABLES || size > 4096)
         return 0;
@@ -63,14 +80,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     put32(memory.bytes + RSDT + 4, HEADER + 4 * TABLES);
     for (size_t i = 0; i < TABLES; i++) {
         size_t place = (data[2 * i] | (size_t)data[2 * i + 1] << 8) % size;
-        uint8_t *table = memory.bytes + CONTENT + place;
-        uint32_t length;
-        put32(memory.bytes + RSDT + HEADER + 4 * i, (uint32_t)(BASE + CONTENT + place));
-        if (size - place < HEADER)
-            continue;
-        memcpy(&length, table + 4, sizeof(length));
-        if (length >= HEADER && length <= size - place)
-            mend(table, length, CHECKSUM);
+        uint32_t address = (uint32_t)(BASE + CONTENT + place);
+        put32(memory.bytes + RSDT + HEADER + 4 * i, address);
+        if (i == 0)
+            dsdt = address;
+        else if (size - place >= FADT_DSDT + 4)
+            put32(memory.bytes + CONTENT + place + FADT_DSDT, dsdt);
+        make_table(memory.bytes + CONTENT + place, size - place, signatures[i]);
     }
     mend(memory.bytes + RSDT, HEADER + 4 * TABLES, CHECKSUM);
 

@@ -28,7 +28,7 @@ struct uart {
     uint8_t interrupts, fifo, line, modem, scratch;
     uint16_t divisor;
     uint64_t empty_fs; // when the last byte will have left
-    uint32_t taken;
+    uint32_t taken, stuck;
     uint8_t loop_data;
     bool loop_ready;
 };

@@ -77,22 +77,26 @@ static const char *name_of(size_t index)
 }
 
 // When the window begins, how long it is and how many times each clock is read in it, from a run
-// without a step.
-static bool find_window(uint64_t *start_ns, uint64_t *length_ns, int64_t *rounds)
+// without a step; what is wrong with that run, or NULL.
+static const char *find_window(uint64_t *start_ns, uint64_t *length_ns, int64_t *rounds)
 {
     struct record record;
     int64_t window_ns;
 
     sim_run(&machine.config, &result);
-    if (random_check(&machine, &result) || record_count(result.com2.bytes, "step") ||
-        !record_find(result.com2.bytes, "measurement", "clock", "all", &record) ||
+    const char *wrong = random_check(&machine, &result);
+    if (wrong)
+        return wrong;
+    if (record_count(result.com2.bytes, "step"))
+        return "a step is reported where there was none";
+    if (!record_find(result.com2.bytes, "measurement", "clock", "all", &record) ||
         !record_integer(&record, "window_ns", &window_ns) ||
         !record_integer(&record, "samples", rounds))
-        return false;
+        return "the combined measurement lacks a number";
     *rounds /= RANDOM_CLOCKS;
     *length_ns = (uint64_t)window_ns;
     *start_ns = result.last_bracket_ns - *length_ns;
-    return true;
+    return NULL;
 }
 
 // Puts a step of about `ns` into the middle half of the window; gives its true size in nanoseconds,
@@ -153,8 +157,9 @@ static bool check_large_step(uint64_t seed, bool loud)
     int64_t rounds;
 
     random_machine(&machine, seed, 30, false);
-    if (!find_window(&start_ns, &length_ns, &rounds))
-        return complain("the run without a step is bad", loud);
+    const char *wrong = find_window(&start_ns, &length_ns, &rounds);
+    if (wrong)
+        return complain(wrong, loud);
     // At least a quarter of them are on each side, and 64 narrow ones are needed.
     if (rounds < 1000)
         return true;
@@ -175,7 +180,7 @@ static bool check_large_step(uint64_t seed, bool loud)
         fprintf(stderr, "a step of %s by %lld ns: ", name_of(index), (long long)ns);
         return complain("nothing was found", loud);
     }
-    const char *wrong = check_step(&record, index, ns, at_ns);
+    wrong = check_step(&record, index, ns, at_ns);
     if (!wrong && record_count(result.com2.bytes, "step") != 1)
         wrong = "one step was found more than once";
     if (!wrong && (!record_find(result.com2.bytes, "end", NULL, NULL, &record) ||
@@ -198,8 +203,9 @@ static bool check_small_step(uint64_t seed, bool loud)
     int64_t rounds;
 
     random_machine(&machine, seed, 20, false);
-    if (!find_window(&start_ns, &length_ns, &rounds))
-        return complain("the run without a step is bad", loud);
+    const char *wrong = find_window(&start_ns, &length_ns, &rounds);
+    if (wrong)
+        return complain(wrong, loud);
     size_t index = sim_random_range(&random, 0, TSC);
     uint64_t most_ns = attributable_ns(index);
     int64_t ns = (int64_t)sim_random_range(&random, most_ns / 10, most_ns);

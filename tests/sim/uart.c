@@ -49,7 +49,12 @@ static void send(struct uart *uart, uint8_t byte)
         uart->loop_ready = true;
         return;
     }
-    if (refuses(uart) || waiting(uart) >= (uart->fifo & 1 ? FIFO_BYTES : 1)) {
+    uint64_t room = uart->fifo & 1 ? FIFO_BYTES : 1;
+    if (refuses(uart) && uart->stuck < room && !uart->config->dead) {
+        uart->stuck++; // it stopped with this byte in its FIFO
+        return;
+    }
+    if (refuses(uart) || waiting(uart) >= room) {
         sim_violation("a byte for a UART that is not ready was lost", DATA, byte);
         return;
     }

@@ -301,8 +301,11 @@ static void test_full_hulls_stay_sound(void **state)
     }
     assert_int_equal(envelope.floor.count, HULL_MAX);
     assert_int_equal(envelope.ceiling.count, HULL_MAX);
-    // The youngest vertices are kept, so a step is still seen at once.
+    // The oldest and the youngest vertices are kept, so a step is still seen at once.
     struct sample last = brute.samples[brute.count - 1];
+    assert_int_equal(envelope.floor.points[0].cycles, brute.samples[0].after);
+    assert_int_equal(envelope.floor.points[HULL_MAX - 2].cycles,
+                     brute.samples[brute.count - 2].after);
     last.before += 10000000;
     last.after += 10000000;
     last.ticks += 10000000 + 2000000;

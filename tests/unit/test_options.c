@@ -109,6 +109,7 @@ static void test_window(void **state)
         {"window=24.000001h", 0},
         {"window=86400001ms", 0},
         {"window=18446744073709551616ns", 0},
+        {"window=92233720369547758080ns", 0}, // five times 2^64 ns and 1 s
         {"window=99999999999999999999999999h", 0},
         {"window=5124096h", 0}, // 2^64 ns and a little
         {"window=0", 0},
@@ -677,7 +678,7 @@ static void test_random_lines(void **state)
         }
         windows += options.window_ns != 1000000000;
     }
-    print_message("W %zu\n", windows);assert_true(windows > 1000); // the lines were not all rubbish
+    assert_true(windows > 100); // the lines were not all rubbish
 }
 
 int main(void)

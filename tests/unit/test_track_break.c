@@ -8,7 +8,22 @@
 #include "lib/track.h"
 #include "tests/unit/stream.h"
 
-#define NO_LIMIT UINT64_MAX
+#define NO_LIMIT   UINT64_MAX
+#define MODULUS_32 (1ull << 32)
+
+static struct track track;
+
+static void reset(uint64_t modulus, uint64_t step, uint64_t gap_limit_cycles, uint64_t tsc_step)
+{
+    const struct track_config config = {modulus, step, gap_limit_cycles, tsc_step};
+
+    track_reset(&track, &config);
+}
+
+static enum track_event add(uint64_t before, uint64_t after, uint64_t raw)
+{
+    return track_add(&track, &(struct reading){before, after, raw}, NULL);
+}
 
 static enum track_event take(struct track *of, struct stream_reading reading)
 {
@@ -30,6 +45,86 @@ static uint64_t cycles_for(const struct stream *stream, uint64_t ticks)
     struct slope p = stream_truth(stream);
 
     return (uint64_t)((uint128)ticks * p.cycles / p.ticks);
+}
+
+// Of two jumps close to each other, the second one's offset does not rest on what was before the
+// first.
+static void test_an_offset_reaches_to_the_next_break_only(void **state)
+{
+    (void)state;
+    const struct slope p = {1, 10};
+    static const uint64_t jumps[] = {0, 70, 50};
+    int64_t least, most;
+    uint64_t after = 0, end = 0;
+
+    reset(MODULUS_32, 1, NO_LIMIT, 1);
+    for (uint64_t i = 0; i < 300; i++) {
+        uint64_t ticks = i * 10 + jumps[i / 100] + (i >= 200 ? jumps[1] : 0);
+        if (add(i * 100, i * 100 + 10, ticks) == TRACK_OK)
+            continue;
+        track_locate(&track, &after);
+        end = i * 100 + 10;
+        track_break(&track, after);
+    }
+    assert_int_equal(track.segments, 3);
+    assert_int_equal(end, 20010);
+    track_locate_again(&track, &after);
+    assert_int_equal(after, 19900);
+    assert_true(track_offset(&track, after, end, p, p, &least, &most));
+    assert_in_range(least, 50000 - 2200, 50000);
+    assert_in_range(most, 50000, 50000 + 2200);
+}
+
+// Where nothing that is remembered contradicts the last readings, the segment's beginning is all
+// that is certain; what was before that has no say.
+static void test_a_forgotten_break_lies_anywhere_in_the_segment(void **state)
+{
+    (void)state;
+    uint64_t after;
+
+    reset(MODULUS_32, 1, NO_LIMIT, 1);
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(add(i * 100, i * 100 + 10, i * 10), TRACK_OK);
+    track_break(&track, 9900);
+    for (uint64_t i = 100; i < 300; i++)
+        assert_int_equal(add(i * 100, i * 100 + 10, i * 10 + 50), TRACK_OK);
+    assert_int_equal(add(30000, 30010, 3080), TRACK_BROKEN);
+    // As if of the second segment only the last two readings were remembered.
+    struct sample last = track.recall.recent[300], before = track.recall.recent[299];
+    struct sample first = track.recall.recent[50];
+    recall_reset(&track.recall);
+    recall_add(&track.recall, &first, 1, (struct slope){0, 0});
+    recall_add(&track.recall, &before, 2, (struct slope){0, 0});
+    recall_add(&track.recall, &last, 2, (struct slope){0, 0});
+    track_locate(&track, &after);
+    assert_int_equal(after, 10000);
+}
+
+// A new rate is found late: nothing from after the change may be held of the old rate.
+static void test_a_slow_drift_is_located_before_it_began(void **state)
+{
+    (void)state;
+    uint64_t after = 0, seen = 0;
+
+    // 40 ppm too fast from reading 30000 on; the brackets hide 20 cycles.
+    reset(MODULUS_32, 1, NO_LIMIT, 1);
+    for (uint64_t i = 0; i < 100000 && !seen; i++) {
+        uint64_t cycles = i * 100 + (i > 30000 ? (i - 30000) * 4 / 1000 : 0);
+        if (add(i * 100, i * 100 + 20, cycles + 10) == TRACK_BROKEN)
+            seen = i;
+    }
+    assert_true(seen > 30000 + 4 * RECALL_RECENT);
+    track_locate(&track, &after);
+    assert_true(after <= 3000000);
+    track_break(&track, after);
+    assert_true(encloses(&track, (struct slope){1, 1}));
+    // What was forgotten does not come back with a later break.
+    struct slope low, high, low_again, high_again;
+    assert_true(track_enclosure(&track, &low, &high));
+    track_break(&track, UINT64_MAX);
+    assert_true(track_enclosure(&track, &low_again, &high_again));
+    assert_int_equal(low_again.cycles, low.cycles);
+    assert_int_equal(high_again.cycles, high.cycles);
 }
 
 // Two clocks, read in turn by one TSC, and one change: a step of the first clock or of the TSC, or
@@ -199,15 +294,6 @@ static void test_a_change_never_spoils_the_result(void **state)
     assert_true(tally.resolved > 1500);
 }
 
-static struct track track;
-
-static void reset(uint64_t modulus, uint64_t step, uint64_t gap_limit_cycles, uint64_t tsc_step)
-{
-    const struct track_config config = {modulus, step, gap_limit_cycles, tsc_step};
-
-    track_reset(&track, &config);
-}
-
 // A stream that is jittered but has a narrow reading now and then, for the tests of what is
 // detected.
 static struct stream make_narrow(uint64_t seed)
@@ -327,6 +413,9 @@ static void test_with_all_phases_one_tick_is_enough(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_forgotten_break_lies_anywhere_in_the_segment),
+        cmocka_unit_test(test_a_slow_drift_is_located_before_it_began),
+        cmocka_unit_test(test_an_offset_reaches_to_the_next_break_only),
         cmocka_unit_test(test_a_change_never_spoils_the_result),
         cmocka_unit_test(test_a_step_above_the_bound_is_always_found),
         cmocka_unit_test(test_with_all_phases_one_tick_is_enough),

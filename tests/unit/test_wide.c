@@ -130,6 +130,7 @@ static void test_thousandths(void **state)
     assert_int_equal(wide_thousandths_up(7, 0), UINT64_MAX);
     // A product with 1000 would have 138 bits.
     assert_int_equal(wide_thousandths(top, UINT64_MAX), UINT64_MAX);
+    assert_int_equal(wide_thousandths(top / 1000 + 1, 1), UINT64_MAX);
     assert_int_equal(wide_thousandths((uint128)18446744073709551u * UINT64_MAX, UINT64_MAX),
                      18446744073709551000u);
     assert_int_equal(wide_thousandths((uint128)18446744073709551u * 1000 + 615, 1000), UINT64_MAX);

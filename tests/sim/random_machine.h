@@ -1,0 +1,31 @@
+// Machines made from a seed, for property tests, and what must be true of every run on them.
+#pragma once
+
+#include "tests/sim/sim.h"
+
+enum { RANDOM_PIT, RANDOM_HPET, RANDOM_PMTIMER, RANDOM_LAPIC, RANDOM_CLOCKS };
+extern const char *const random_clock_names[RANDOM_CLOCKS]; // as in records
+
+struct random_machine {
+    struct sim_config config;
+    // The statuses that a clock's record may show, separated by spaces: "live", "dead stuck".
+    const char *statuses[RANDOM_CLOCKS];
+    bool lapic_rated; // this implementation's LAPIC rate is known to the kernel
+    uint64_t window_ns;
+    char options[64];
+};
+
+// Every clock that is not at fault runs at a rate inside what the kernel states of it. `window_ms`
+// is the greatest window. `faults`: some clocks are absent, dead, stuck, backwards or coarse, and
+// the machine is interrupted; else all four are there, their counts smooth, and nothing interrupts.
+void random_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms, bool faults);
+
+// The seeds of a property test: SIM_RUNS of them, or SIM_SEED alone. `check` is called for each,
+// with `loud` set in the latter case; a seed for which it is false is printed. Gives how many
+// failed.
+size_t random_seeds(size_t runs, bool (*check)(uint64_t seed, bool loud));
+
+// A sentence about what is wrong with a run in any case, or NULL: it hung, broke a rule of the
+// machine, took too long, wrote an unsound record, gave a clock the wrong status, or the truth lies
+// outside of an enclosure.
+const char *random_check(const struct random_machine *machine, const struct sim_result *result);

@@ -1,0 +1,56 @@
+// Properties that hold on every machine: thousands of them, each made from a seed.
+//
+// SIM_SEED=n runs one of them and prints its report; SIM_RUNS=n sets how many are run.
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "tests/sim/random_machine.h"
+#include "tests/sim/records.h"
+
+static struct sim_result result;
+
+static bool complain(const char *wrong, const struct random_machine *machine, bool loud)
+{
+    if (loud)
+        fprintf(stderr, "%s\n%s\n", result.com1.bytes, result.com2.bytes);
+    if (!wrong)
+        return true;
+    fprintf(stderr, "%s (options %s)\n", wrong, machine->options);
+    return false;
+}
+
+// The enclosures contain the truth, faulty clocks are found, no rule is broken, nothing hangs, and
+// no step is invented.
+static bool check_any_machine(uint64_t seed, bool loud)
+{
+    struct random_machine machine;
+
+    random_machine(&machine, seed, 20, true);
+    sim_run(&machine.config, &result);
+    const char *wrong = random_check(&machine, &result);
+    if (!wrong && record_count(result.com2.bytes, "step"))
+        wrong = "a step is reported where there was none";
+    return complain(wrong, &machine, loud);
+}
+
+static void test_any_machine(void **state)
+{
+    (void)state;
+    assert_int_equal(random_seeds(3000, check_any_machine), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_machine),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
