@@ -1,5 +1,5 @@
-// Our GDT, TSS and IDT. Intel SDM vol. 3A: 3.4.5 and 3.5 (descriptors), 6.14 (IDT and interrupt stack
-// table in 64-bit mode), 7.7 (TSS).
+// Our GDT, TSS and IDT. Intel SDM vol. 3A: 3.4.5 and 3.5 (descriptors), 6.14 (IDT and interrupt
+// stack table in 64-bit mode), 7.7 (TSS).
 #include "boot/doors.h"
 
 #define SELECTOR_CODE 0x08

@@ -22,7 +22,8 @@ _Noreturn void boot_main(uint32_t magic, uint32_t address)
     // Interrupts stay off, but a timer that firmware left running should not even ask.
     machine_out8(PIC_1_MASK, 0xff);
     machine_out8(PIC_2_MASK, 0xff);
-    // PVH says nothing about EAX, and QEMU's microvm leaves the Multiboot magic there: EBX decides first.
+    // PVH says nothing about EAX, and QEMU's microvm leaves the Multiboot magic there: EBX decides
+    // first.
     if (first_word && *first_word == PVH_MAGIC)
         pvh_parse(&boot, &machine_phys, address);
     else if (magic == MULTIBOOT1_MAGIC)

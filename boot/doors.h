@@ -1,7 +1,7 @@
 // The doors: each turns what its loader left into a struct boot_info.
 //
-// A parser never follows a pointer but through `phys`, and what it finds wrong becomes a note; so it
-// can be fuzzed on the host with any bytes as memory. It adds to a boot_info that is all zero.
+// A parser never follows a pointer but through `phys`, and what it finds wrong becomes a note; so
+// it can be fuzzed on the host with any bytes as memory. It adds to a boot_info that is all zero.
 #pragma once
 
 #include "kernel/boot_info.h"
@@ -19,8 +19,8 @@ void pvh_parse(struct boot_info *boot, const struct phys *phys, uint64_t address
 void boot_note(struct boot_info *boot, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-// Copies the NUL-terminated string at `address`. `what` names it in notes: where it cannot be read, or
-// does not end within `size` bytes and is cut.
+// Copies the NUL-terminated string at `address`. `what` names it in notes: where it cannot be read,
+// or does not end within `size` bytes and is cut.
 void boot_copy_string(struct boot_info *boot, const struct phys *phys, uint64_t address,
                       const char *what, char *to, size_t size);
 

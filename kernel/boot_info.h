@@ -47,4 +47,4 @@ const char *boot_protocol_word(enum boot_protocol protocol);
 
 // The kernel's one entry: it never returns. Interrupts are off, the stack, GDT, IDT and page tables
 // are ours, and bss is zero.
-_Noreturn void kernel_main(const struct boot_info *info);
+_Noreturn void kernel_main(const struct boot_info *boot);

@@ -11,10 +11,10 @@
 
 enum clock_status {
     CLOCK_LIVE,
-    CLOCK_COARSE,    // counts, but in steps of several ticks: used, with its steps taken into account
-    CLOCK_ABSENT,    // no such device
-    CLOCK_DEAD,      // reads as all ones or all zeros
-    CLOCK_STUCK,     // reads as one other value
+    CLOCK_COARSE, // counts, but in steps of several ticks: used, with its steps taken into account
+    CLOCK_ABSENT, // no such device
+    CLOCK_DEAD,   // reads as all ones or all zeros
+    CLOCK_STUCK,  // reads as one other value
     CLOCK_BACKWARDS, // counted the wrong way
     CLOCK_DISABLED,  // there, but it cannot be switched on
     CLOCK_UNUSED,    // left out by clocks=
@@ -30,10 +30,10 @@ struct clock_info {
     uint32_t below_ppb, above_ppb;
     unsigned bits;    // width of the counter
     uint64_t modulus; // ticks until readings repeat; readings count up and lie in [0, modulus)
-    bool wraps;       // the count starts again at 0 after modulus - 1; false: it is restarted before
-    bool sticks;      // the count stays at modulus once it got there, so no gap is ambiguous
-    bool whole;       // the driver's read_whole has more bits than a reading
-    char detail[64];  // where it is: "port 0x608", "0xfed00000, Intel 0x8086"
+    bool wraps;      // the count starts again at 0 after modulus - 1; false: it is restarted before
+    bool sticks;     // the count stays at modulus once it got there, so no gap is ambiguous
+    bool whole;      // the driver's read_whole has more bits than a reading
+    char detail[64]; // where it is: "port 0x608", "0xfed00000, Intel 0x8086"
 };
 
 struct reference_clock {
@@ -46,8 +46,8 @@ struct reference_clock {
     void (*read)(struct bracket *bracket);
     // Starts the count again at 0, for a clock that does not wrap; else NULL.
     void (*restart)(void);
-    // The whole count of a clock that has more bits than a reading takes, in the same direction; else
-    // NULL. With it no gap between two readings is ambiguous.
+    // The whole count of a clock that has more bits than a reading takes, in the same direction;
+    // else NULL. With it no gap between two readings is ambiguous.
     uint64_t (*read_whole)(void);
 };
 

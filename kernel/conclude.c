@@ -38,7 +38,8 @@ static void conclude_clock(struct measurement *measurement, size_t index)
     run->result = stepped_alone(measurement, index) ? MEASUREMENT_STEPPED : MEASUREMENT_OK;
 }
 
-// The vote among the clocks that may take part, clock `without` left out. `voters` gets their indices.
+// The vote among the clocks that may take part, clock `without` left out. `voters` gets their
+// indices.
 static struct vote hold_vote(const struct measurement *measurement, size_t without, size_t *voters,
                              size_t *voter_count)
 {
@@ -66,9 +67,9 @@ static uint64_t middle(struct rate_interval rate)
     return rate.low + (rate.high - rate.low) / 2;
 }
 
-// How far the middle of a clock's widened enclosure is likely to be off. Its nominal rate may be wrong
-// by all of its uncertainty; the middle of the raw enclosure is much closer than the enclosure's ends,
-// by a factor of 16 and more on the beds of docs/bench.md.
+// How far the middle of a clock's widened enclosure is likely to be off. Its nominal rate may be
+// wrong by all of its uncertainty; the middle of the raw enclosure is much closer than the
+// enclosure's ends, by a factor of 16 and more on the beds of docs/bench.md.
 static uint64_t doubt_ppb(const struct clock_run *run)
 {
     return ((uint64_t)run->info.below_ppb + run->info.above_ppb) / 2 +
@@ -165,8 +166,8 @@ void measure_conclude(struct measurement *measurement)
         conclude_clock(measurement, i);
     combine(measurement);
     conclude_bus(measurement);
-    measurement->window_ns = rate_cycles_to_ns(measurement->last_tsc - measurement->base,
-                                               measurement->tsc_millihertz);
+    measurement->window_ns =
+        rate_cycles_to_ns(measurement->last_tsc - measurement->base, measurement->tsc_millihertz);
     for (size_t i = 0; i < measurement->count; i++) {
         struct clock_run *run = &measurement->clocks[i];
         struct slope low, high;

@@ -8,7 +8,7 @@ static struct {
     struct cpuid_entry entries[ENTRIES_MAX];
     size_t count;
     uint32_t dropped;
-} log;
+} seen;
 
 static bool covers(const struct cpuid_entry *entry, uint32_t leaf, uint32_t subleaf)
 {
@@ -29,8 +29,7 @@ static bool extend(struct cpuid_entry *entry, uint32_t leaf, uint32_t subleaf,
 
     // Blocks lie at most 0x100 leaves apart; anything further is another matter.
     if (entry->subleaf != subleaf || leaf <= entry->leaf || stride > 0x100 ||
-        !cpuid_equal(entry->words, words) ||
-        (entry->count > 1 && stride != entry->stride))
+        !cpuid_equal(entry->words, words) || (entry->count > 1 && stride != entry->stride))
         return false;
     entry->stride = stride;
     entry->count++;
@@ -42,28 +41,28 @@ static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)
     struct cpuid_words words = machine_cpuid(leaf, subleaf);
 
     (void)context;
-    if (log.count && extend(&log.entries[log.count - 1], leaf, subleaf, words))
+    if (seen.count && extend(&seen.entries[seen.count - 1], leaf, subleaf, words))
         return words;
-    for (size_t i = 0; i < log.count; i++)
-        if (covers(&log.entries[i], leaf, subleaf) && cpuid_equal(log.entries[i].words, words))
+    for (size_t i = 0; i < seen.count; i++)
+        if (covers(&seen.entries[i], leaf, subleaf) && cpuid_equal(seen.entries[i].words, words))
             return words;
-    if (log.count == ENTRIES_MAX)
-        log.dropped++;
+    if (seen.count == ENTRIES_MAX)
+        seen.dropped++;
     else
-        log.entries[log.count++] = (struct cpuid_entry){leaf, subleaf, 1, 0, words};
+        seen.entries[seen.count++] = (struct cpuid_entry){leaf, subleaf, 1, 0, words};
     return words;
 }
 
 struct cpuid_source cpuid_log_start(void)
 {
-    log.count = 0;
-    log.dropped = 0;
+    seen.count = 0;
+    seen.dropped = 0;
     return (struct cpuid_source){read, NULL};
 }
 
 const struct cpuid_entry *cpuid_log_entries(size_t *count, uint32_t *dropped)
 {
-    *count = log.count;
-    *dropped = log.dropped;
-    return log.entries;
+    *count = seen.count;
+    *dropped = seen.dropped;
+    return seen.entries;
 }

@@ -9,8 +9,9 @@
 #define READINGS         128
 #define BETWEEN_MAX      511 // 7, 63, 511: 65536 readings at most
 // How long a clock that shows one value is watched before it counts as stuck: the slowest one ticks
-// every 0.84 us, and emulators whose clocks stand for a millisecond exist. 50 million cycles are 10 ms
-// and more on any CPU that runs hypertick; the readings bound the wait where the TSC stands still.
+// every 0.84 us, and emulators whose clocks stand for a millisecond exist. 50 million cycles are 10
+// ms and more on any CPU that runs hypertick; the readings bound the wait where the TSC stands
+// still.
 #define PATIENCE_CYCLES   50000000u
 #define PATIENCE_READINGS 65536
 
@@ -83,7 +84,8 @@ static uint64_t fit_step(struct clock_run *run, const struct examination *examin
         if (turn >= 16)
             config.step *= 2;
     }
-    // A coarse clock shows its worst rarely, the more so if the readings are no denser than its steps.
+    // A coarse clock shows its worst rarely, the more so if the readings are no denser than its
+    // steps.
     return config.step > 1 ? 2 * config.step : 1;
 }
 
@@ -93,8 +95,7 @@ static void judge_still(struct clock_run *run, uint64_t value)
     bool extreme = value == 0 || value + 1 >= run->info.modulus;
 
     run->status = extreme ? CLOCK_DEAD : CLOCK_STUCK;
-    text_print(run->reason, sizeof(run->reason), "it stands at 0x%llx",
-               (unsigned long long)value);
+    text_print(run->reason, sizeof(run->reason), "it stands at 0x%llx", (unsigned long long)value);
 }
 
 // Two examinations of a clock that looked coarse. A stall of the device in the middle of one looks
@@ -132,8 +133,7 @@ void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles)
         run->step_ticks = fit_step(run, &examination, tsc_step_cycles);
         if (run->step_ticks > 1) {
             take(&examination, run, between);
-            run->step_ticks =
-                settle(run->step_ticks, fit_step(run, &examination, tsc_step_cycles));
+            run->step_ticks = settle(run->step_ticks, fit_step(run, &examination, tsc_step_cycles));
         }
         if (track_enclosure(&run->track, &run->probe_low, &run->probe_high))
             break;

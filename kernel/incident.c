@@ -2,8 +2,8 @@
 //
 // At a break the segments of all clocks are cut, since the TSC may be the cause and then all are
 // affected. When enough readings have followed, the offset of every clock's line after the break
-// against its line before is enclosed, and the hypotheses "the TSC stepped" and "clock k stepped" are
-// tested against these intervals. docs/estimator.md has the reasoning.
+// against its line before is enclosed, and the hypotheses "the TSC stepped" and "clock k stepped"
+// are tested against these intervals. docs/estimator.md has the reasoning.
 #include "kernel/measure.h"
 
 #include "lib/wide.h"
@@ -39,12 +39,32 @@ static int64_t cycles_of(int64_t milliticks, struct slope p, bool away)
     uint64_t size = milliticks < 0 ? -(uint64_t)milliticks : (uint64_t)milliticks;
     uint128 numerator = (uint128)size * p.cycles;
     uint128 denominator = (uint128)p.ticks * 1000;
-    uint64_t cycles = away ? wide_quotient_up(numerator, denominator)
-                           : wide_quotient(numerator, denominator);
+    uint64_t cycles =
+        away ? wide_quotient_up(numerator, denominator) : wide_quotient(numerator, denominator);
 
     if (cycles > INT64_MAX / 2)
         cycles = INT64_MAX / 2;
     return milliticks < 0 ? -(int64_t)cycles : (int64_t)cycles;
+}
+
+// A counter that goes round knows its offset only up to its range. If the TSC stood still for long,
+// as in a paused guest, the offset of a short counter is off by whole ranges: it has no say then.
+static void drop_ambiguous(const struct measurement *measurement, struct incident *incident)
+{
+    uint64_t largest = 0;
+
+    for (size_t i = 0; i < measurement->count; i++) {
+        int64_t least = incident->offsets[i].least_cycles;
+        uint64_t size = least < 0 ? -(uint64_t)least : (uint64_t)least;
+        if (size > largest)
+            largest = size;
+    }
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (incident->offsets[i].known && !run->info.sticks &&
+            largest >= rate_cycles_of_ticks(run->info.modulus / 2, run->probe_high))
+            incident->offsets[i].known = false;
+    }
 }
 
 static void take_offsets(struct measurement *measurement)
@@ -53,7 +73,7 @@ static void take_offsets(struct measurement *measurement)
 
     measurement->pending = SIZE_MAX;
     // What has been read since may tell the time of the break more precisely.
-    if (!incident->back_cycles)
+    if (!incident->back_cycles && !incident->merged)
         track_locate_again(&measurement->clocks[incident->first].track, &incident->after_cycles);
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
@@ -74,10 +94,11 @@ static void take_offsets(struct measurement *measurement)
         incident->offsets[i].least_cycles = cycles_of(least, least < 0 ? low : high, least < 0);
         incident->offsets[i].most_cycles = cycles_of(most, most < 0 ? high : low, most > 0);
     }
+    drop_ambiguous(measurement, incident);
 }
 
-// A coarse clock that contradicts itself by less than its granularity is coarser than its examination
-// showed. It starts again, with twice the granularity.
+// A coarse clock that contradicts itself by less than its granularity is coarser than its
+// examination showed. It starts again, with twice the granularity.
 static bool is_coarser(struct clock_run *run)
 {
     if (run->status != CLOCK_COARSE || run->track.defect_millitick / 1000 >= run->step_ticks)
@@ -100,6 +121,7 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
         // One break is seen by one clock after the other: the same incident.
         struct incident *incident = &measurement->incidents[measurement->pending];
         incident->seen |= 1u << index;
+        incident->merged = true;
         if (incident->before_cycles < cycles)
             incident->before_cycles = cycles;
         cut(measurement, incident->after_cycles);
@@ -141,8 +163,8 @@ static bool contains_zero(const struct incident *incident, size_t i)
            (incident->offsets[i].least_cycles <= 0 && incident->offsets[i].most_cycles >= 0);
 }
 
-// The TSC went back, so nothing is left to attribute. Window time stood still over the step: in window
-// time the TSC lost only what had really passed between the two readings.
+// The TSC went back, so nothing is left to attribute. Window time stood still over the step: in
+// window time the TSC lost only what had really passed between the two readings.
 static void size_backwards(struct incident *incident, int64_t tsc_low, int64_t tsc_high)
 {
     incident->is_step = true;

@@ -122,19 +122,17 @@ static void judge_claim(struct judged *judged, const struct claim *claim,
     char ppm[DECIMAL_SIZE];
 
     result->claim = claim;
-    result->judgement =
-        measure_judge(measurement, claim, options->tolerance_ppb, &result->reason);
+    result->judgement = measure_judge(measurement, claim, options->tolerance_ppb, &result->reason);
     if (claim->nominal && !options->strict)
         return;
     if (result->judgement.verdict == VERDICT_OFF)
         raise(judged, OUTCOME_FAIL, "%s states a %s rate that is %s ppm off", claim->source,
               claim_clock_word(claim->clock),
               text_signed_decimal(ppm, result->judgement.error_ppb, 3, 3));
-    // What cannot be told about the bus where nothing can measure it does not spoil the TSC's verdict.
-    if (result->judgement.verdict == VERDICT_INCONCLUSIVE &&
-        (claim->clock == CLAIM_TSC || measurement->bus_known))
-        raise(judged, OUTCOME_INCONCLUSIVE, "%s (%s): %s", claim->source,
-              claim_clock_word(claim->clock), result->reason);
+    // A bus claim that cannot be told (no clock but the LAPIC timer, or none that is narrow enough)
+    // does not spoil what is proven about the TSC.
+    if (result->judgement.verdict == VERDICT_INCONCLUSIVE && claim->clock == CLAIM_TSC)
+        raise(judged, OUTCOME_INCONCLUSIVE, "%s: %s", claim->source, result->reason);
 }
 
 static void judge_incidents(struct judged *judged, const struct measurement *measurement)

@@ -1,4 +1,5 @@
-// From measurements to an outcome: verdicts on the claims, expectations, PASS, FAIL or INCONCLUSIVE.
+// From measurements to an outcome: verdicts on the claims, expectations, PASS, FAIL or
+// INCONCLUSIVE.
 #pragma once
 
 #include "kernel/leave.h"

@@ -14,11 +14,11 @@
 #define PM1_SLEEP_TYPE_MASK  (7u << PM1_SLEEP_TYPE_SHIFT)
 #define PM1_SLEEP_ENABLE     (1u << 13)
 
-#define RESET_CONTROL 0xcf9 // PIIX and ICH
-#define   RESET_HARD     0x06
+#define RESET_CONTROL    0xcf9 // PIIX and ICH
+#define RESET_HARD       0x06
 #define KEYBOARD_COMMAND 0x64
-#define   KEYBOARD_BUSY  0x02
-#define   KEYBOARD_RESET 0xfe
+#define KEYBOARD_BUSY    0x02
+#define KEYBOARD_RESET   0xfe
 
 // How long a way may take to work: a hypervisor acts at once, hardware within some milliseconds.
 #define PATIENCE_CYCLES 200000000u
@@ -75,8 +75,8 @@ static void leave_by_reset(const struct acpi_tables *acpi)
     wait();
 }
 
-// May port 0xf4 be written unasked? Where a hypervisor is, by its bit or a known signature, or with the
-// ACPI tables of QEMU and Bochs; on other hardware it would be a write to who knows what.
+// May port 0xf4 be written unasked? Where a hypervisor is, by its bit or a known signature, or with
+// the ACPI tables of QEMU and Bochs; on other hardware it would be a write to who knows what.
 static bool debug_exit_is_safe(const struct platform *platform)
 {
     if (machine_cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR)

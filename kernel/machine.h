@@ -1,15 +1,16 @@
 // The seam: every instruction that C cannot say, and nothing else.
 //
 // The kernel includes this file as <machine.h>, never as "kernel/machine.h": the image is compiled
-// with -Ikernel, the simulated machine with -Itests/sim, whose machine.h declares the same functions
-// over a model. A driver that goes through this file therefore runs unchanged in both.
+// with -Ikernel, the simulated machine with -Itests/sim, whose machine.h declares the same
+// functions over a model. A driver that goes through this file therefore runs unchanged in both.
 #pragma once
 
 #include "lib/cpuid.h"
 #include "lib/phys.h"
 #include "lib/types.h"
 
-// One reading of a clock: the value, and the TSC before and after the single access that sampled it.
+// One reading of a clock: the value, and the TSC before and after the single access that sampled
+// it.
 struct bracket {
     uint64_t before; // TSC cycles
     uint64_t after;
@@ -26,7 +27,8 @@ static inline struct cpuid_words machine_cpuid(uint32_t leaf, uint32_t subleaf)
 }
 
 // The TSC, ordered against the instructions before and after it. LFENCE on both sides, as Intel SDM
-// vol. 2B "RDTSC" and AMD APM vol. 3 "RDTSC" advise; RDTSCP is not used: it kills a VM on some hosts.
+// vol. 2B "RDTSC" and AMD APM vol. 3 "RDTSC" advise; RDTSCP is not used: it kills a VM on some
+// hosts.
 static inline uint64_t machine_tsc(void)
 {
     uint32_t low, high;
@@ -95,14 +97,14 @@ static inline void machine_mmio_write16(uint64_t address, uint16_t value)
     __asm__ volatile("movw %1, %0" : "=m"(*(volatile uint16_t *)address) : "r"(value));
 }
 
-// Where execution goes on after a fault at `fault`; both relative to the entry's own address, so that
-// the table needs no relocation. The linker collects the entries between machine_fixups_start and
-// machine_fixups_end; kernel/trap.c searches them on #GP.
+// Where execution goes on after a fault at `fault`; both relative to the entry's own address, so
+// that the table needs no relocation. The linker collects the entries between machine_fixups_start
+// and machine_fixups_end; kernel/trap.c searches them on #GP.
 struct machine_fixup {
     int32_t fault, resume;
 };
-#define MACHINE_FIXUP(fault, resume)                                                              \
-    ".pushsection .fixups, \"a\"\n\t.balign 4\n\t.long " fault " - .\n\t.long " resume            \
+#define MACHINE_FIXUP(fault, resume)                                                               \
+    ".pushsection .fixups, \"a\"\n\t.balign 4\n\t.long " fault " - .\n\t.long " resume             \
     " - . + 4\n\t.popsection\n\t"
 
 // Reads a model-specific register; false if the CPU raised #GP, and `value` is then 0.
@@ -130,11 +132,11 @@ static inline bool machine_wrmsr(uint32_t msr, uint64_t value)
     return ok;
 }
 
-// The brackets. Between the two RDTSC stand only the sampling access, its fences and the two register
-// moves that keep the first reading: some hypervisors emulate every instruction, and each one there
-// would widen the bracket by half a microsecond.
-#define MACHINE_BRACKET(access)                                                                   \
-    "lfence\n\trdtsc\n\tlfence\n\tmovl %%eax, %k[low]\n\tmovl %%edx, %k[high]\n\t" access         \
+// The brackets. Between the two RDTSC stand only the sampling access, its fences and the two
+// register moves that keep the first reading: some hypervisors emulate every instruction, and each
+// one there would widen the bracket by half a microsecond.
+#define MACHINE_BRACKET(access)                                                                    \
+    "lfence\n\trdtsc\n\tlfence\n\tmovl %%eax, %k[low]\n\tmovl %%edx, %k[high]\n\t" access          \
     "\n\tlfence\n\trdtsc\n\tlfence"
 
 static inline void machine_bracket_mmio32(uint64_t address, struct bracket *out)
@@ -142,8 +144,8 @@ static inline void machine_bracket_mmio32(uint64_t address, struct bracket *out)
     uint64_t low, high;
     uint32_t after_low, after_high, value;
     __asm__ volatile(MACHINE_BRACKET("movl %[memory], %[value]")
-                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value),
-                       "=&a"(after_low), "=&d"(after_high)
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value), "=&a"(after_low),
+                       "=&d"(after_high)
                      : [memory] "m"(*(volatile uint32_t *)address)
                      : "memory");
     out->before = high << 32 | low;
@@ -158,8 +160,8 @@ static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
     // IN wants DX and EAX, which RDTSC overwrites: the port waits in ESI and the value in EDI.
     __asm__ volatile(MACHINE_BRACKET("movl %k[port], %%edx\n\tinl %%dx, %%eax\n\t"
                                      "movl %%eax, %k[value]")
-                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value),
-                       "=&a"(after_low), "=&d"(after_high)
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value), "=&a"(after_low),
+                       "=&d"(after_high)
                      : [port] "r"((uint32_t)port)
                      : "memory");
     out->before = high << 32 | low;
@@ -187,8 +189,8 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
     uint64_t low, high, value;
     uint32_t after_low, after_high;
     __asm__ volatile(MACHINE_BRACKET("rdmsr\n\tmovl %%eax, %k[value]")
-                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value),
-                       "=&a"(after_low), "=&d"(after_high)
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value), "=&a"(after_low),
+                       "=&d"(after_high)
                      : "c"(msr)
                      : "memory");
     out->before = high << 32 | low;
@@ -214,7 +216,8 @@ _Noreturn static inline void machine_halt(void)
 // Raises exceptions on purpose, for fault= (see docs/options.md). Each returns if nothing happened.
 static inline void machine_raise_de(void)
 {
-    __asm__ volatile("xorl %%edx, %%edx\n\txorl %%ecx, %%ecx\n\tdivl %%ecx" ::: "eax", "ecx", "edx");
+    __asm__ volatile("xorl %%edx, %%edx\n\txorl %%ecx, %%ecx\n\tdivl %%ecx" ::
+                         : "eax", "ecx", "edx");
 }
 
 static inline void machine_raise_ud(void)

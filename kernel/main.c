@@ -21,9 +21,10 @@ static const char *const *loader_words(enum boot_protocol protocol)
 {
     static const char *const none[] = {NULL};
     // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy".
-    static const char *const pvh[] = {"console=", "reboot=", "panic=", "pci=",  "nomodule",
-                                      "root=",    "dummy",   "ro",     "rw",    "8250.nr_uarts=",
-                                      "i8042.",   "virtio_mmio.device=", NULL};
+    static const char *const pvh[] = {"console=", "reboot=",        "panic=", "pci=",
+                                      "nomodule", "root=",          "dummy",  "ro",
+                                      "rw",       "8250.nr_uarts=", "i8042.", "virtio_mmio.device=",
+                                      NULL};
 
     return protocol == BOOT_PVH ? pvh : none;
 }

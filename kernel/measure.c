@@ -11,9 +11,8 @@
 const char *measurement_status_word(enum measurement_status status)
 {
     static const char *const words[] = {
-        [MEASUREMENT_NONE] = "none",       [MEASUREMENT_OK] = "ok",
-        [MEASUREMENT_ODD] = "odd",         [MEASUREMENT_STEPPED] = "stepped",
-        [MEASUREMENT_EMPTY] = "empty",
+        [MEASUREMENT_NONE] = "none",       [MEASUREMENT_OK] = "ok",       [MEASUREMENT_ODD] = "odd",
+        [MEASUREMENT_STEPPED] = "stepped", [MEASUREMENT_EMPTY] = "empty",
     };
 
     return words[status];
@@ -58,7 +57,7 @@ void measure_probe(struct measurement *measurement, const struct platform *platf
     measurement->pending = SIZE_MAX;
     measurement->random = 2463534242u; // any nonzero seed: runs should repeat
     examine_tsc(measurement);
-    for (size_t i = 0; clock_table[i] && i < CLOCKS_MAX; i++) {
+    for (size_t i = 0; i < CLOCKS_MAX && clock_table[i]; i++) {
         struct clock_run *run = &measurement->clocks[i];
         memset(run, 0, offsetof(struct clock_run, track));
         run->clock = clock_table[i];
@@ -79,8 +78,9 @@ static bool is_live(const struct clock_run *run)
     return run->status == CLOCK_LIVE || run->status == CLOCK_COARSE;
 }
 
-// Chooses what is sampled and what times the window: of the clocks with a nominal rate, the one whose
-// examination enclosed the TSC rate most narrowly. Gives the TSC rate that it found, 0 if there is none.
+// Chooses what is sampled and what times the window: of the clocks with a nominal rate, the one
+// whose examination enclosed the TSC rate most narrowly. Gives the TSC rate that it found, 0 if
+// there is none.
 static uint64_t choose_clocks(struct measurement *measurement)
 {
     uint64_t best_ppb = UINT64_MAX;
@@ -108,7 +108,8 @@ static void start_tracks(struct measurement *measurement)
         struct clock_run *run = &measurement->clocks[i];
         if (!run->sampled)
             continue;
-        // At its steepest the clock needs this long for half its range: a shorter gap hides no wrap.
+        // At its steepest the clock needs this long for half its range: a shorter gap hides no
+        // wrap.
         uint64_t limit = rate_cycles_of_ticks(run->info.modulus / 2, run->probe_high);
         struct track_config config = {run->info.modulus, run->step_ticks,
                                       run->info.sticks ? UINT64_MAX : limit,
@@ -170,8 +171,11 @@ static void read_clock(struct measurement *measurement, size_t index)
     }
     uint64_t whole;
     bool whole_known = run->info.whole && track_wants_whole(track, reading.after);
-    if (whole_known)
+    if (whole_known) {
         whole = run->clock->read_whole();
+        // It tells nothing about the reading if the low half may have gone round in between.
+        whole_known = machine_tsc() - bracket.after < track->config.gap_limit_cycles;
+    }
     enum track_event event = track_add(track, &reading, whole_known ? &whole : NULL);
     measurement->samples++;
     if (run->first_cycles == UINT64_MAX)
@@ -227,9 +231,9 @@ static bool all_judged(const struct measurement *measurement, const struct optio
 {
     for (size_t i = 0; i < claim_count; i++) {
         const char *reason;
-        if (claims[i].present && measure_judge(measurement, &claims[i], options->tolerance_ppb,
-                                               &reason)
-                                         .verdict == VERDICT_INCONCLUSIVE)
+        if (claims[i].present &&
+            measure_judge(measurement, &claims[i], options->tolerance_ppb, &reason).verdict ==
+                VERDICT_INCONCLUSIVE)
             return false;
     }
     return measurement->decided;
@@ -276,8 +280,8 @@ static uint64_t refine(const struct measurement *measurement, uint64_t tsc_milli
     return tsc_millihertz;
 }
 
-// Four times as many rounds as fit into the window if every bracket were as narrow as the narrowest of
-// the warm-up; and some, for a window that is shorter than a round.
+// Four times as many rounds as fit into the window if every bracket were as narrow as the narrowest
+// of the warm-up; and some, for a window that is shorter than a round.
 static uint64_t rounds_within(const struct measurement *measurement, uint64_t window_cycles)
 {
     return window_cycles / (measurement->round_cycles / 4 + 1) + STILL_ROUNDS_MAX;
@@ -289,8 +293,8 @@ static void sample(struct measurement *measurement, const struct options *option
 {
     uint64_t window = rate_ns_to_cycles(options->window_ns, tsc_millihertz);
     uint64_t check_cycles = window / CHECKS;
-    // The TSC times the window; if it stops, the rounds without progress end it, and if it crawls, the
-    // rounds that the window can hold.
+    // The TSC times the window; if it stops, the rounds without progress end it, and if it crawls,
+    // the rounds that the window can hold.
     uint64_t rounds_left = rounds_within(measurement, window);
     unsigned rounds_still = 0;
     unsigned checks = 0;

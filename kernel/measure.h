@@ -23,17 +23,17 @@ struct clock_run {
     enum clock_status status;
     char reason[128];
     struct clock_info info;
-    uint64_t step_ticks;       // granularity that the examination found, 1 for a good clock
+    uint64_t step_ticks; // granularity that the examination found, 1 for a good clock
     struct slope probe_low, probe_high; // its slope as the examination enclosed it
-    bool sampled;              // takes part in the window
+    bool sampled;                       // takes part in the window
     uint64_t first_cycles, last_cycles; // of its readings
     uint64_t last_narrow_cycles;        // of its last bracket within 5/4 of the narrowest
 
     enum measurement_status result;
     struct rate_interval raw;     // TSC rate at the nominal rate of this clock
     struct rate_interval widened; // with the uncertainty of that nominal rate
-    uint64_t limit_ppb;           // narrowest bracket / window: no half-width can be proven below it
-    uint64_t defect_ns;           // how far the readings were from fitting one line
+    uint64_t limit_ppb; // narrowest bracket / window: no half-width can be proven below it
+    uint64_t defect_ns; // how far the readings were from fitting one line
 
     struct track track; // last: it is large, and track_reset clears it when it is needed
 };
@@ -43,16 +43,17 @@ struct incident {
     uint64_t after_cycles, before_cycles; // when, in cycles of the window
     unsigned seen;                        // bit i: the readings of clock i showed it
     size_t first;                         // the clock that showed it first
+    bool merged;                          // more than one break came before the first was sized
     struct {
         bool known;
         // Offset of the clock's line after against before, in TSC cycles.
         int64_t least_cycles, most_cycles;
     } offsets[CLOCKS_MAX];
-    uint64_t back_cycles;        // the TSC read lower than before, by this much; else 0
+    uint64_t back_cycles; // the TSC read lower than before, by this much; else 0
     // The conclusion:
-    bool is_step;                // proven: some clock's offset excludes 0. Else a change of rate
-    bool tsc_possible;           // the TSC may be the one that stepped
-    unsigned clocks_possible;    // bit i: clock i may be the one
+    bool is_step;             // proven: some clock's offset excludes 0. Else a change of rate
+    bool tsc_possible;        // the TSC may be the one that stepped
+    unsigned clocks_possible; // bit i: clock i may be the one
     int64_t low_cycles, high_cycles; // signed size of the step of the TSC or of the clock
 };
 
@@ -63,29 +64,29 @@ struct measurement {
     uint64_t window_ns;       // by the final estimate
     uint64_t window_cycles;
     uint64_t samples;
-    const char *stopped_by;   // "precision", "verdict", "window", "bound", in words
+    const char *stopped_by; // "precision", "verdict", "window", "bound", in words
 
     struct incident incidents[INCIDENTS_MAX];
     size_t incident_count; // may exceed INCIDENTS_MAX; the rest were cut at, but not described
 
-    uint64_t tsc_millihertz;    // the best rate to turn cycles into time, decided or not; 0: none
-    bool decided;               // `all` holds
-    struct rate_interval all;   // the combined enclosure of the TSC rate, widened
-    bool raw_known;             // the raw enclosures of those that agree have a common part
-    struct rate_interval raw;   // that part
+    uint64_t tsc_millihertz;  // the best rate to turn cycles into time, decided or not; 0: none
+    bool decided;             // `all` holds
+    struct rate_interval all; // the combined enclosure of the TSC rate, widened
+    bool raw_known;           // the raw enclosures of those that agree have a common part
+    struct rate_interval raw; // that part
     uint64_t limit_ppb;
     uint64_t half_width_ppb;
-    const char *undecided;      // why not, in words
+    const char *undecided; // why not, in words
 
-    bool bus_known;             // the LAPIC timer was measured against other clocks
-    struct rate_interval bus;   // its rate
-    char bus_against[48];       // their names
-    char bus_reason[96];        // why it is not known
+    bool bus_known;           // the LAPIC timer was measured against other clocks
+    struct rate_interval bus; // its rate
+    char bus_against[48];     // their names
+    char bus_reason[96];      // why it is not known
 
     // While sampling:
-    uint64_t base;       // TSC value that counts as cycle 0
+    uint64_t base; // TSC value that counts as cycle 0
     uint64_t last_tsc;
-    size_t pending;      // incident that waits for readings after it, or SIZE_MAX
+    size_t pending; // incident that waits for readings after it, or SIZE_MAX
     unsigned pending_rounds;
     uint32_t random;
     uint64_t round_cycles; // the narrowest brackets of the warm-up, together
@@ -105,7 +106,8 @@ void measure_window(struct measurement *measurement, const struct options *optio
 
 // From here: the parts of the above, one file each.
 
-// kernel/examine.c: is this clock fit to be a reference? Sets status, reason, step_ticks, probe slopes.
+// kernel/examine.c: is this clock fit to be a reference? Sets status, reason, step_ticks, probe
+// slopes.
 void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles);
 
 // kernel/incident.c: clock `index` met a contradiction at a reading that ended at `cycles`.

@@ -1,5 +1,5 @@
-// What happens on an exception. The stubs that call trap_handle are in boot/traps.asm; the fixups come
-// from machine_rdmsr and machine_wrmsr.
+// What happens on an exception. The stubs that call trap_handle are in boot/traps.asm; the fixups
+// come from machine_rdmsr and machine_wrmsr.
 #include "kernel/trap.h"
 
 #include <machine.h>
@@ -60,8 +60,11 @@ void trap_set_report(void (*on_fault)(const char *summary))
 
 static bool recover(struct trap_frame *frame)
 {
-    for (const struct machine_fixup *fixup = machine_fixups_start; fixup < machine_fixups_end;
-         fixup++) {
+    size_t count = ((uint64_t)machine_fixups_end - (uint64_t)machine_fixups_start) /
+                   sizeof(struct machine_fixup);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct machine_fixup *fixup = &machine_fixups_start[i];
         uint64_t base = (uint64_t)fixup;
         if (frame->rip == base + (uint64_t)(int64_t)fixup->fault) {
             frame->rip = base + (uint64_t)(int64_t)fixup->resume;
@@ -86,18 +89,19 @@ static void print(const char *format, ...)
 }
 
 // The registers by name, three a line.
-static void print_registers(const struct trap_frame *frame, uint64_t cr2)
+static void print_registers(const struct trap_frame *frame, uint64_t fault_address)
 {
     const struct {
         const char *name;
         uint64_t value;
     } registers[] = {
-        {"rip", frame->rip}, {"rsp", frame->rsp}, {"rbp", frame->rbp}, {"rax", frame->rax},
-        {"rbx", frame->rbx}, {"rcx", frame->rcx}, {"rdx", frame->rdx}, {"rsi", frame->rsi},
-        {"rdi", frame->rdi}, {"r8", frame->r8},   {"r9", frame->r9},   {"r10", frame->r10},
-        {"r11", frame->r11}, {"r12", frame->r12}, {"r13", frame->r13}, {"r14", frame->r14},
-        {"r15", frame->r15}, {"cr2", cr2},        {"cs", frame->cs},   {"rflags", frame->rflags},
-        {"error", frame->error},
+        {"rip", frame->rip}, {"rsp", frame->rsp},       {"rbp", frame->rbp},
+        {"rax", frame->rax}, {"rbx", frame->rbx},       {"rcx", frame->rcx},
+        {"rdx", frame->rdx}, {"rsi", frame->rsi},       {"rdi", frame->rdi},
+        {"r8", frame->r8},   {"r9", frame->r9},         {"r10", frame->r10},
+        {"r11", frame->r11}, {"r12", frame->r12},       {"r13", frame->r13},
+        {"r14", frame->r14}, {"r15", frame->r15},       {"cr2", fault_address},
+        {"cs", frame->cs},   {"rflags", frame->rflags}, {"error", frame->error},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
@@ -108,7 +112,7 @@ static void print_registers(const struct trap_frame *frame, uint64_t cr2)
 void trap_handle(struct trap_frame *frame)
 {
     char summary[96];
-    uint64_t cr2 = machine_cr2();
+    uint64_t fault_address = machine_cr2();
 
     if (frame->vector == GENERAL_PROTECTION && recover(frame))
         return;
@@ -119,12 +123,13 @@ void trap_handle(struct trap_frame *frame)
     const char *name = frame->vector >= EXCEPTIONS ? "unexpected interrupt"
                        : names[frame->vector]      ? names[frame->vector]
                                                    : "reserved exception";
-    bool overflow = frame->vector == PAGE_FAULT && cr2 - (uint64_t)stack_guard < PAGE_SIZE;
+    bool overflow =
+        frame->vector == PAGE_FAULT && fault_address - (uint64_t)stack_guard < PAGE_SIZE;
     text_print(summary, sizeof(summary), "CPU exception %llu, %s%s, at rip 0x%llx",
                (unsigned long long)frame->vector, name, overflow ? " (stack overflow)" : "",
                (unsigned long long)frame->rip);
     print("\n%s\n", summary);
-    print_registers(frame, cr2);
+    print_registers(frame, fault_address);
     if (report_fault)
         report_fault(summary);
     print("FAIL: %s\n", summary);

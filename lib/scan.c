@@ -87,9 +87,8 @@ bool scan_has_vendor(const struct scan *scan, const char *vendor)
     for (size_t i = 0; i < scan->block_count; i++) {
         const struct block *block = &scan->blocks[i];
         signature_ascii(block->signature, ascii);
-        if (block->known
-                ? text_equal(block->known->vendor, vendor) || text_equal(block->known->word, vendor)
-                : ascii[0] && text_equal(ascii, vendor))
+        if (block->known ? signature_is_vendor(block->known, vendor)
+                         : ascii[0] && text_equal(ascii, vendor))
             return true;
     }
     return false;

@@ -4,47 +4,47 @@
 
 // docs/scan.md names the source of every line. Shorter literals are padded with NULs.
 const struct signature signature_table[] = {
-    {"KVMKVMKVM", 12, false, "KVM", "kvm", NULL},
-    {"Linux KVM Hv", 12, false, "KVM", "kvm", "KVM behind a Hyper-V interface"},
-    {"Microsoft Hv", 12, true, "Hyper-V", "hyper-v",
+    {"KVMKVMKVM", 12, false, "KVM", NULL},
+    {"Linux KVM Hv", 12, false, "KVM", "KVM behind a Hyper-V interface"},
+    {"Microsoft Hv", 12, true, "Hyper-V",
      "an interface that KVM, Xen and VirtualBox show too, as does Windows on bare metal"},
-    {"Microsoft VS", 12, true, "Hyper-V", "hyper-v",
+    {"Microsoft VS", 12, true, "Hyper-V",
      "the debug interface of Hyper-V's virtualization stack; QEMU can show it too"},
-    {"VMwareVMware", 12, false, "VMware", "vmware", NULL},
-    {"XenVMMXenVMM", 12, false, "Xen", "xen", NULL},
-    {"bhyve bhyve ", 12, false, "bhyve", "bhyve",
+    {"VMwareVMware", 12, false, "VMware", NULL},
+    {"XenVMMXenVMM", 12, false, "Xen", NULL},
+    {"bhyve bhyve ", 12, false, "bhyve",
      "FreeBSD and illumos bhyve, and the xhyve, hyperkit and propolis built on it"},
-    {"BHyVE BHyVE ", 12, false, "bhyve", "bhyve", "an early spelling, unconfirmed"},
-    {"TCGTCGTCGTCG", 12, false, "QEMU TCG", "qemu-tcg", NULL},
-    {"VBoxVBoxVBox", 12, false, "VirtualBox", "virtualbox", NULL},
-    {" lrpepyh  vr", 12, false, "Parallels", "parallels",
+    {"BHyVE BHyVE ", 12, false, "bhyve", "an early spelling, unconfirmed"},
+    {"TCGTCGTCGTCG", 12, false, "QEMU TCG", NULL},
+    {"VBoxVBoxVBox", 12, false, "VirtualBox", NULL},
+    {" lrpepyh  vr", 12, false, "Parallels",
      "\"prl hyperv  \" with the bytes of each register reversed"},
-    {"prl hyperv  ", 12, false, "Parallels", "parallels", "unconfirmed spelling"},
-    {" prl hyperv ", 12, false, "Parallels", "parallels", "unconfirmed spelling"},
-    {"prl hyperv", 12, false, "Parallels", "parallels", "unconfirmed spelling"},
-    {"Parallels", 12, false, "Parallels", "parallels", "as macOS guests of Parallels see it"},
-    {"HVFHVFHVFHVF", 12, false, "Apple HVF", "apple-hvf", "Apple's Hypervisor.framework"},
-    {"Apple VZ", 12, false, "Apple VZ", "apple-vz", "Apple's Virtualization.framework"},
-    {"apple-pv-xnu", 12, true, "Apple PV", "apple-pv", "a paravirtual interface for macOS guests"},
-    {"ACRNACRNACRN", 12, false, "ACRN", "acrn", NULL},
+    {"prl hyperv  ", 12, false, "Parallels", "unconfirmed spelling"},
+    {" prl hyperv ", 12, false, "Parallels", "unconfirmed spelling"},
+    {"prl hyperv", 12, false, "Parallels", "unconfirmed spelling"},
+    {"Parallels", 12, false, "Parallels", "as macOS guests of Parallels see it"},
+    {"HVFHVFHVFHVF", 12, false, "Apple HVF", "Apple's Hypervisor.framework"},
+    {"Apple VZ", 12, false, "Apple VZ", "Apple's Virtualization.framework"},
+    {"apple-pv-xnu", 12, true, "Apple PV", "a paravirtual interface for macOS guests"},
+    {"ACRNACRNACRN", 12, false, "ACRN", NULL},
     // Lists disagree about what follows the first eight bytes.
-    {"QNXQVMBS", 8, false, "QNX", "qnx", NULL},
-    {" QNXQVMBSQG ", 12, false, "QNX", "qnx", "unconfirmed spelling"},
-    {"QXNQSBMV", 8, false, "QNX", "qnx", "unconfirmed spelling"},
-    {"Jailhouse", 12, false, "Jailhouse", "jailhouse", NULL},
-    {"HAXMHAXMHAXM", 12, false, "HAXM", "haxm", NULL},
-    {"___ NVMM ___", 12, false, "NVMM", "nvmm", NULL},
-    {"___ VMM  ___", 12, false, "NVMM", "nvmm", "a port of NVMM"},
-    {"OpenBSDVMM58", 12, false, "OpenBSD vmm", "openbsd-vmm", NULL},
-    {"LKVMLKVMLKVM", 12, false, "kvmtool", "kvmtool", "KVM under an older kvmtool"},
-    {"EVMMEVMMEVMM", 12, false, "Intel KGT", "intel-kgt", "Intel's evmm, for Trusty"},
-    {"UnisysSpar64", 12, false, "Unisys s-Par", "unisys-s-par", "unconfirmed"},
-    {"SRESRESRESRE", 12, false, "LMHS SRE", "lmhs-sre", "Lockheed Martin's hardened hypervisor"},
-    {"FEXIFEXIEMU", 12, false, "FEX-Emu", "fex-emu", "x86 emulated on Arm"},
-    {"Barevisor!", 12, false, "Barevisor", "barevisor", "a research hypervisor, unconfirmed"},
-    {"MiniVisor", 12, false, "MiniVisor", "minivisor", "a research hypervisor, unconfirmed"},
-    {"NoirVisor ZT", 12, false, "NoirVisor", "noirvisor", "a research hypervisor, unconfirmed"},
-    {"MicroKosmPre", 12, false, "MicroKosm", "microkosm", "a hobby hypervisor"},
+    {"QNXQVMBS", 8, false, "QNX", NULL},
+    {" QNXQVMBSQG ", 12, false, "QNX", "unconfirmed spelling"},
+    {"QXNQSBMV", 8, false, "QNX", "unconfirmed spelling"},
+    {"Jailhouse", 12, false, "Jailhouse", NULL},
+    {"HAXMHAXMHAXM", 12, false, "HAXM", NULL},
+    {"___ NVMM ___", 12, false, "NVMM", NULL},
+    {"___ VMM  ___", 12, false, "NVMM", "a port of NVMM"},
+    {"OpenBSDVMM58", 12, false, "OpenBSD vmm", NULL},
+    {"LKVMLKVMLKVM", 12, false, "kvmtool", "KVM under an older kvmtool"},
+    {"EVMMEVMMEVMM", 12, false, "Intel KGT", "Intel's evmm, for Trusty"},
+    {"UnisysSpar64", 12, false, "Unisys s-Par", "unconfirmed"},
+    {"SRESRESRESRE", 12, false, "LMHS SRE", "Lockheed Martin's hardened hypervisor"},
+    {"FEXIFEXIEMU", 12, false, "FEX-Emu", "x86 emulated on Arm"},
+    {"Barevisor!", 12, false, "Barevisor", "a research hypervisor, unconfirmed"},
+    {"MiniVisor", 12, false, "MiniVisor", "a research hypervisor, unconfirmed"},
+    {"NoirVisor ZT", 12, false, "NoirVisor", "a research hypervisor, unconfirmed"},
+    {"MicroKosmPre", 12, false, "MicroKosm", "a hobby hypervisor"},
 };
 
 const size_t signature_count = ARRAY_SIZE(signature_table);
@@ -63,6 +63,24 @@ const struct signature *signature_find(const char bytes[12])
         if (memcmp(signature_table[i].bytes, bytes, signature_table[i].compare) == 0)
             return &signature_table[i];
     return NULL;
+}
+
+static char option_form(char character)
+{
+    if (character >= 'A' && character <= 'Z')
+        return (char)(character - 'A' + 'a');
+    return character == ' ' ? '-' : character;
+}
+
+bool signature_is_vendor(const struct signature *signature, const char *name)
+{
+    const char *vendor = signature->vendor;
+
+    while (*vendor && option_form(*vendor) == option_form(*name)) {
+        vendor++;
+        name++;
+    }
+    return *vendor == *name;
 }
 
 void signature_ascii(const char bytes[12], char out[SIGNATURE_ASCII_SIZE])

@@ -8,7 +8,6 @@ struct signature {
     uint8_t compare; // how many of them are compared: 12, fewer where the rest is not established
     bool shared;     // an interface that other hypervisors show too: a second block says who runs
     const char *vendor; // as people name it: "KVM", "Hyper-V", "QEMU TCG"
-    const char *word;   // the same in option form: "kvm", "hyper-v", "qemu-tcg"
     const char *note;   // what the name alone does not tell, or NULL
 };
 
@@ -17,6 +16,10 @@ void signature_bytes(struct cpuid_words words, char out[12]);
 
 // The known signature with these bytes, or NULL.
 const struct signature *signature_find(const char bytes[12]);
+
+// Is `name` this vendor as people write it, or as options do, in lower case with dashes for spaces
+// ("qemu-tcg")? Upper and lower case are the same, and so are dash and space.
+bool signature_is_vendor(const struct signature *signature, const char *name);
 
 // All of them. docs/scan.md lists the source of each.
 extern const struct signature signature_table[];

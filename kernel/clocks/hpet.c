@@ -2,15 +2,15 @@
 #include "kernel/clock.h"
 
 // Registers, section 2.3.
-#define HPET_CAPABILITIES 0x00 // low half
-#define   CAP_REVISION(low)   ((low) & 0xff)
-#define   CAP_COUNTER_64      (1u << 13)
-#define   CAP_VENDOR(low)     ((low) >> 16)
-#define HPET_PERIOD        0x04 // high half of the capabilities: femtoseconds a tick
-#define   PERIOD_MAX_FS       100000000u // 2.3.4: at least 10 MHz
-#define   PERIOD_MIN_FS       100000u    // 10 GHz: nothing faster is believed
+#define HPET_CAPABILITIES  0x00 // low half
+#define CAP_REVISION(low)  ((low)&0xff)
+#define CAP_COUNTER_64     (1u << 13)
+#define CAP_VENDOR(low)    ((low) >> 16)
+#define HPET_PERIOD        0x04       // high half of the capabilities: femtoseconds a tick
+#define PERIOD_MAX_FS      100000000u // 2.3.4: at least 10 MHz
+#define PERIOD_MIN_FS      100000u    // 10 GHz: nothing faster is believed
 #define HPET_CONFIGURATION 0x10
-#define   CONFIG_ENABLE       (1u << 0)
+#define CONFIG_ENABLE      (1u << 0)
 #define HPET_COUNTER_LOW   0xf0
 #define HPET_COUNTER_HIGH  0xf4
 

@@ -7,28 +7,28 @@
 
 #include "lib/text.h"
 
-#define MSR_APIC_BASE 0x1b // SDM vol. 4, table 2-2
-#define   BASE_X2APIC       (1u << 10)
-#define   BASE_ENABLED      (1u << 11)
-#define   BASE_ADDRESS      0x000ffffffffff000ull
-#define CPUID_1_ECX_X2APIC  (1u << 21)
-#define CPUID_1_EDX_APIC    (1u << 9)
+#define MSR_APIC_BASE      0x1b // SDM vol. 4, table 2-2
+#define BASE_X2APIC        (1u << 10)
+#define BASE_ENABLED       (1u << 11)
+#define BASE_ADDRESS       0x000ffffffffff000ull
+#define CPUID_1_ECX_X2APIC (1u << 21)
+#define CPUID_1_EDX_APIC   (1u << 9)
 
 // Register offsets, table 10-1; the x2APIC MSR is 0x800 + offset / 16 (10.12.1.2).
 #define APIC_VERSION       0x030
 #define APIC_SPURIOUS      0x0f0
-#define   SPURIOUS_ENABLE     (1u << 8)
-#define   SPURIOUS_VECTOR     0xffu
+#define SPURIOUS_ENABLE    (1u << 8)
+#define SPURIOUS_VECTOR    0xffu
 #define APIC_LVT_TIMER     0x320
-#define   LVT_MASKED          (1u << 16)
+#define LVT_MASKED         (1u << 16)
 #define APIC_INITIAL_COUNT 0x380
 #define APIC_CURRENT_COUNT 0x390
 #define APIC_DIVIDE        0x3e0
-#define   DIVIDE_BY_1         0xbu
+#define DIVIDE_BY_1        0xbu
 #define X2APIC_MSR(offset) (0x800u + (offset) / 16)
 
-#define INITIAL_COUNT 0xffffffffu
-#define KNOWN_RATE_HZ 1000000000u
+#define INITIAL_COUNT       0xffffffffu
+#define KNOWN_RATE_HZ       1000000000u
 #define DEVICE_WINDOW_START 0xc0000000u
 
 static bool x2apic;
@@ -70,8 +70,8 @@ static void read(struct bracket *bracket)
     bracket->value = INITIAL_COUNT - (uint32_t)bracket->value;
 }
 
-// Finds the register window, in x2APIC mode where the CPU has it: an MSR read is a shorter exit than
-// a memory access that must be decoded.
+// Finds the register window, in x2APIC mode where the CPU has it: an MSR read is a shorter exit
+// than a memory access that must be decoded.
 static enum clock_status find(const struct platform *platform, char *reason, size_t reason_size)
 {
     struct cpuid_words features = cpuid_read(&platform->cpuid, 1, 0);

@@ -6,7 +6,8 @@
 //  - Mode 2 counts down by one and wraps at the reload value everywhere. Mode 0 wraps at 65536 on
 //    KVM and QEMU, at the initial count on bhyve, and stops at 0 on crosvm; mode 3 counts by twos.
 //  - Reload 0xffff is 65535 everywhere; reload 0 is 65536, but 65535 on bhyve.
-//  - Channel 0 raises interrupts, belongs to firmware, and is re-based at each delivered tick by Xen
+//  - Channel 0 raises interrupts, belongs to firmware, and is re-based at each delivered tick by
+//  Xen
 //    and crosvm. It is used only where channel 2 does not count, in mode 0 (no tick is delivered
 //    while it counts), and never across its end.
 //  - Neither port 0x61's OUT bit nor the read-back command is used: OUT is a constant on several
@@ -17,13 +18,13 @@
 #define PIT_CHANNEL_2 0x42
 #define PIT_COMMAND   0x43
 // Command byte: channel in bits 7:6, access (3: low byte, then high byte) in 5:4, mode in 3:1.
-#define   COMMAND_CHANNEL_0_MODE_0 0x30
-#define   COMMAND_CHANNEL_2_MODE_2 0xb4
-#define   COMMAND_LATCH_0          0x00
-#define   COMMAND_LATCH_2          0x80
-#define SYSTEM_PORT   0x61
-#define   SYSTEM_GATE_2            0x01
-#define   SYSTEM_SPEAKER           0x02
+#define COMMAND_CHANNEL_0_MODE_0 0x30
+#define COMMAND_CHANNEL_2_MODE_2 0xb4
+#define COMMAND_LATCH_0          0x00
+#define COMMAND_LATCH_2          0x80
+#define SYSTEM_PORT              0x61
+#define SYSTEM_GATE_2            0x01
+#define SYSTEM_SPEAKER           0x02
 
 #define RELOAD 0xffffu
 
@@ -67,8 +68,8 @@ static void read(struct bracket *bracket)
     bracket->value = (uint16_t)(RELOAD - count);
 }
 
-// Does the channel that was started change its count within 256 readings, each of which takes longer
-// than the tenth of a tick? All ones throughout means that nothing answers.
+// Does the channel that was started change its count within 256 readings, each of which takes
+// longer than the tenth of a tick? All ones throughout means that nothing answers.
 static bool counts(bool *all_ones)
 {
     struct bracket first, next;

@@ -15,10 +15,9 @@ const char *const clock_names[] = {"pit", "hpet", "pmtimer", "lapic", NULL};
 const char *clock_status_word(enum clock_status status)
 {
     static const char *const words[] = {
-        [CLOCK_LIVE] = "live",           [CLOCK_COARSE] = "coarse",
-        [CLOCK_ABSENT] = "absent",       [CLOCK_DEAD] = "dead",
-        [CLOCK_STUCK] = "stuck",         [CLOCK_BACKWARDS] = "backwards",
-        [CLOCK_DISABLED] = "disabled",   [CLOCK_UNUSED] = "unused",
+        [CLOCK_LIVE] = "live",         [CLOCK_COARSE] = "coarse", [CLOCK_ABSENT] = "absent",
+        [CLOCK_DEAD] = "dead",         [CLOCK_STUCK] = "stuck",   [CLOCK_BACKWARDS] = "backwards",
+        [CLOCK_DISABLED] = "disabled", [CLOCK_UNUSED] = "unused",
     };
 
     return words[status];

@@ -1,5 +1,5 @@
-// The debug console of QEMU, Bochs and others: a port that prints what is written to it. It reads as
-// its own number, which nothing else does. Xen has it for all its guests, but only for writing.
+// The debug console of QEMU, Bochs and others: a port that prints what is written to it. It reads
+// as its own number, which nothing else does. Xen has it for all its guests, but only for writing.
 #include <machine.h>
 
 #include "kernel/console/console.h"

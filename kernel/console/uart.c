@@ -7,35 +7,36 @@
 #define COM2 0x2f8
 
 // Registers, as offsets from the base port.
-#define UART_DATA          0
-#define UART_INTERRUPT     1
-#define UART_DIVISOR_LOW   0 // while LINE_DIVISOR is set
-#define UART_DIVISOR_HIGH  1
-#define UART_FIFO          2 // write
-#define   FIFO_ENABLE_CLEAR   0x07
-#define UART_IDENTIFY      2 // read
-#define   IDENTIFY_FIFO       0xc0
-#define UART_LINE          3
-#define   LINE_8N1            0x03
-#define   LINE_DIVISOR        0x80
-#define UART_MODEM         4
-#define   MODEM_DTR_RTS       0x03
-#define UART_STATUS        5
-#define   STATUS_SEND_READY   0x20
-#define   STATUS_SEND_IDLE    0x60
-#define   STATUS_ABSENT       0xff // no device: the bus floats high
-#define UART_SCRATCH       7
+#define UART_DATA         0
+#define UART_INTERRUPT    1
+#define UART_DIVISOR_LOW  0 // while LINE_DIVISOR is set
+#define UART_DIVISOR_HIGH 1
+#define UART_FIFO         2 // write
+#define FIFO_ENABLE_CLEAR 0x07
+#define UART_IDENTIFY     2 // read
+#define IDENTIFY_FIFO     0xc0
+#define UART_LINE         3
+#define LINE_8N1          0x03
+#define LINE_DIVISOR      0x80
+#define UART_MODEM        4
+#define MODEM_DTR_RTS     0x03
+#define UART_STATUS       5
+#define STATUS_SEND_READY 0x20
+#define STATUS_SEND_IDLE  0x60
+#define STATUS_ABSENT     0xff // no device: the bus floats high
+#define UART_SCRATCH      7
 
 #define DIVISOR_115200 1
 #define FIFO_DEPTH     16
 
 // A character takes 87 us at 115200 baud, a full FIFO 1.4 ms. An idle transmitter that is not ready
 // in the time of 100000 reads, 10 ms and more, is dead.
-#define OPEN_CYCLES   100000000u
-#define OPEN_READS    100000
-// While running, the far end may be a pipe that somebody reads slowly: a few seconds of patience, once.
-#define WRITE_CYCLES  10000000000ull
-#define WRITE_READS   4000000
+#define OPEN_CYCLES 100000000u
+#define OPEN_READS  100000
+// While running, the far end may be a pipe that somebody reads slowly: a few seconds of patience,
+// once.
+#define WRITE_CYCLES 10000000000ull
+#define WRITE_READS  4000000
 
 static unsigned burst_com1, burst_com2; // characters that may be sent after each wait
 

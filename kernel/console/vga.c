@@ -13,13 +13,13 @@
 
 #define CRTC_INDEX  0x3d4
 #define CRTC_DATA   0x3d5
-#define   CURSOR_HIGH  0x0e
-#define   CURSOR_LOW   0x0f
+#define CURSOR_HIGH 0x0e
+#define CURSOR_LOW  0x0f
 
 static unsigned row, column;
 
-// There is a controller if its cursor register holds what is written to it. Memory alone proves nothing:
-// machines without a screen have plain memory at the same address.
+// There is a controller if its cursor register holds what is written to it. Memory alone proves
+// nothing: machines without a screen have plain memory at the same address.
 static bool controller_holds(uint8_t value)
 {
     machine_out8(CRTC_INDEX, CURSOR_LOW);

@@ -16,8 +16,7 @@ static void write_hypervisor(const struct scan *scan)
     json_string(json, "signature", ascii);
     json_string(json, "signature_hex", hex);
     json_word(json, "max_leaf", scan->max_leaf);
-    json_string(json, "interface",
-                scan->interface_signature[0] ? scan->interface_signature : NULL);
+    json_string(json, "interface", scan->interface_signature[0] ? scan->interface_signature : NULL);
     json_string(json, "cpu_vendor", scan->cpu_vendor);
     json_string(json, "out_of_range", cpuid_answer_word(scan->out_of_range));
     emit_record_end();
@@ -57,8 +56,7 @@ static void write_block(const struct block *block)
     if (block->note[0])
         emit_text("               %s\n", block->note);
     if (block->repeats)
-        emit_text("               the same words at %u more bases: counted once\n",
-                  block->repeats);
+        emit_text("               the same words at %u more bases: counted once\n", block->repeats);
 }
 
 static void write_finding(enum scan_kind kind, const struct scan_finding *finding)
@@ -85,8 +83,7 @@ void report_detection(const struct platform *platform)
     for (unsigned kind = 0; kind < SCAN_KINDS; kind++)
         write_finding(kind, &scan->findings[kind]);
     if (scan->blocks_dropped)
-        emit_note("warning", "%zu more blocks were found than can be listed",
-                  scan->blocks_dropped);
+        emit_note("warning", "%zu more blocks were found than can be listed", scan->blocks_dropped);
 }
 
 void report_leaves(void)

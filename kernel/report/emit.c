@@ -18,7 +18,7 @@ void emit_start(void)
 
 __attribute__((format(printf, 3, 0))) static void
 write_formatted(unsigned formats, const char *prefix, const char *format,
-                            __builtin_va_list arguments, const char *suffix)
+                __builtin_va_list arguments, const char *suffix)
 {
     char buffer[512];
     struct text text;

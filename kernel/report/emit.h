@@ -27,6 +27,6 @@ void emit_diagnostic(const char *format, ...) __attribute__((format(printf, 1, 2
 // The plan, which TAP allows at the end.
 void emit_plan(void);
 
-// A sentence that belongs to the report wherever it goes: text, note record, TAP comment. `level` is
-// "info", "warning" or "error".
+// A sentence that belongs to the report wherever it goes: text, note record, TAP comment. `level`
+// is "info", "warning" or "error".
 void emit_note(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));

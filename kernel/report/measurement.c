@@ -18,8 +18,7 @@ void report_clocks(const struct measurement *measurement)
         else
             text_print(megahertz, sizeof(megahertz), "no rate known");
         emit_text("  %-8s %-9s %13s%s  %2u bits, %s\n", run->clock->name, status, megahertz,
-                  run->info.nominal.numerator ? " MHz" : "    ", run->info.bits,
-                  run->info.detail);
+                  run->info.nominal.numerator ? " MHz" : "    ", run->info.bits, run->info.detail);
         if (run->reason[0])
             emit_text("                     %s\n", run->reason);
     }
@@ -37,13 +36,13 @@ void report_window_start(const struct measurement *measurement, const struct opt
     dots = options->window_ns >= 1000000000u;
     progress_calls = 0;
     if (dots)
-        emit_text("\nMeasuring for at most %s s ",
-                  text_decimal(seconds, options->window_ns, 9, 1));
+        emit_text("\nMeasuring for at most %s s ", text_decimal(seconds, options->window_ns, 9, 1));
 }
 
 void report_window_progress(unsigned percent)
 {
-    // Every other call, so that the dots of a window fit on a line; a long one shows a number as well.
+    // Every other call, so that the dots of a window fit on a line; a long one shows a number as
+    // well.
     if (!dots || progress_calls++ % 2)
         return;
     if (progress_calls % 16 == 1 && progress_calls > 1)
@@ -138,8 +137,8 @@ static void record_measurements(const struct measurement *measurement)
 {
     struct row all = {
         .clock = "all",
-        .status = measurement_status_word(measurement->decided ? MEASUREMENT_OK
-                                                               : MEASUREMENT_EMPTY),
+        .status =
+            measurement_status_word(measurement->decided ? MEASUREMENT_OK : MEASUREMENT_EMPTY),
         .window_ns = measurement->window_ns,
         .samples = measurement->samples,
         .known = measurement->decided,
@@ -334,10 +333,12 @@ static void write_basis(const struct measurement *measurement)
     emit_text("  Proven relative to %s at %s nominal rate%s.\n", names,
               agreeing == 1 ? "its" : "their", agreeing == 1 ? "" : "s");
     if (agreeing > 1)
-        emit_text("  If they share a time base of the host, its error cannot be seen from in here.\n");
+        emit_text(
+            "  If they share a time base of the host, its error cannot be seen from in here.\n");
     if (lapic && agreeing == 1)
-        emit_note("info", "the result rests on the LAPIC timer alone, at the 1 GHz at which KVM and "
-                          "QEMU emulate it");
+        emit_note("info",
+                  "the result rests on the LAPIC timer alone, at the 1 GHz at which KVM and "
+                  "QEMU emulate it");
 }
 
 void report_measurement(const struct measurement *measurement)

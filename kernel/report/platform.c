@@ -13,8 +13,8 @@ void report_banner(const struct boot_info *boot)
 
 void report_options(const struct options *options)
 {
-    size_t listed = options->error_count < OPTION_ERRORS_MAX ? options->error_count
-                                                             : OPTION_ERRORS_MAX;
+    size_t listed =
+        options->error_count < OPTION_ERRORS_MAX ? options->error_count : OPTION_ERRORS_MAX;
 
     for (size_t i = 0; i < listed; i++)
         emit_note("error", "option \"%s\": expected %s; using %s", options->errors[i].word,

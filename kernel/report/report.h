@@ -1,5 +1,5 @@
-// The report, section by section, in the order of the run. Each function writes its section to every
-// sink: text, records and test points side by side, so that none can be forgotten.
+// The report, section by section, in the order of the run. Each function writes its section to
+// every sink: text, records and test points side by side, so that none can be forgotten.
 #pragma once
 
 #include "kernel/judge.h"

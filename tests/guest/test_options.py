@@ -166,3 +166,16 @@ def test_a_missing_port_is_told_on_the_others():
     run = boot(options=SHORT, com1=False)
     assert run.status == PASS
     assert run.com1 == b""
+
+
+@pytest.mark.parametrize("machine", ["pc", "q35"])
+@pytest.mark.parametrize("way", ["acpi", "reset"])
+def test_exits_without_a_status(machine, way):
+    run = boot(machine=machine, options=f"{SHORT} exit={way}", bare_exit=True)
+    assert run.records.end["result"] == "pass"
+
+
+def test_the_exit_that_is_forced():
+    """exit=qemu writes the port of isa-debug-exit without asking who is there."""
+    bare = "max,-hypervisor,tcg-cpuid=off"
+    assert boot(cpu=bare, options=f"{SHORT} exit=qemu").status == PASS

@@ -66,13 +66,13 @@ void sim_cpuid_set(struct sim_config *config, uint32_t leaf, uint32_t eax, uint3
     cpuid->entries[i].words = (struct cpuid_words){eax, ebx, ecx, edx};
 }
 
-void sim_cpuid_sign(struct sim_config *config, uint32_t base, uint32_t max_leaf,
+void sim_cpuid_sign(struct sim_config *config, uint32_t leaf, uint32_t eax,
                     const char signature[12])
 {
     uint32_t words[3];
 
     memcpy(words, signature, sizeof(words));
-    sim_cpuid_set(config, base, max_leaf, words[0], words[1], words[2]);
+    sim_cpuid_set(config, leaf, eax, words[0], words[1], words[2]);
 }
 
 void sim_set_cpu(struct sim_config *config, const char vendor[12], uint32_t max_basic)

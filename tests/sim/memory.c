@@ -13,10 +13,10 @@
 
 static uint8_t bios_data[0x100], ebda[0x400], bios_rom[0x20000];
 
-static void add(uint64_t address, uint64_t length, uint8_t *bytes, bool allocated)
+static void add(struct memory_block block)
 {
     assert(sim.memory_count < MEMORY_BLOCKS_MAX);
-    sim.memory[sim.memory_count++] = (struct memory_block){address, length, bytes, allocated};
+    sim.memory[sim.memory_count++] = block;
 }
 
 uint8_t *memory_add(uint64_t address, uint64_t length)
@@ -25,7 +25,7 @@ uint8_t *memory_add(uint64_t address, uint64_t length)
     uint8_t *bytes = calloc(1, length);
 
     assert(bytes);
-    add(address, length, bytes, true);
+    add((struct memory_block){address, length, bytes, true});
     return bytes;
 }
 
@@ -51,9 +51,9 @@ void memory_reset(void)
     // Of the ROM only what acpi.c wrote last time needs clearing, and it says where.
     if (sim.rsdp >= BIOS_ROM && sim.rsdp < BIOS_ROM + sizeof(bios_rom))
         memset(bios_rom + (sim.rsdp - BIOS_ROM), 0, 36);
-    add(BIOS_DATA, sizeof(bios_data), bios_data, false);
-    add(EBDA, sizeof(ebda), ebda, false);
-    add(BIOS_ROM, sizeof(bios_rom), bios_rom, false);
+    add((struct memory_block){BIOS_DATA, sizeof(bios_data), bios_data, false});
+    add((struct memory_block){EBDA, sizeof(ebda), ebda, false});
+    add((struct memory_block){BIOS_ROM, sizeof(bios_rom), bios_rom, false});
     bios_data[0x0e] = EBDA >> 4 & 0xff; // segment of the EBDA
     bios_data[0x0f] = EBDA >> 12;
     if (sim.config->com1.present)

@@ -55,22 +55,20 @@ struct model {
 
     struct oscillator tsc, pit_clock, hpet_clock, pm_clock, lapic_clock;
     struct pit_channel channels[3];
-    uint8_t port_61;
-
-    bool hpet_counting;
-    uint128 hpet_phase; // to be added to its clock's phase while counting, else the count
-
+    uint128 hpet_phase; // to be added to its clock's phase while it counts, else the count
+    uint128 lapic_started;
     uint64_t apic_base;
     uint32_t lapic_spurious, lapic_lvt_timer, lapic_divide, lapic_initial;
-    uint128 lapic_started;
-
-    struct uart com1, com2;
-    uint16_t cells[SCREEN_CELLS];
-    uint8_t crtc_index, crtc_cursor[2];
 
     struct memory_block memory[MEMORY_BLOCKS_MAX];
     size_t memory_count;
     uint64_t rsdp;
+
+    struct uart com1, com2;
+    uint16_t cells[SCREEN_CELLS];
+    uint8_t crtc_index, crtc_cursor[2];
+    uint8_t port_61;
+    bool hpet_counting;
 };
 
 extern struct model sim;

@@ -43,6 +43,20 @@ static void make_latency(struct sim_config *config, uint64_t *random)
     config->latency[SIM_MMIO] = (struct sim_latency){100, 100, 10};
 }
 
+static void make_sharp(struct sim_config *config, uint64_t *random)
+{
+    for (unsigned i = 0; i < SIM_ACCESSES; i++) {
+        struct sim_latency *latency = &config->latency[i];
+        latency->before_ns = (uint32_t)sim_random_range(random, 0, 30);
+        latency->after_ns = (uint32_t)sim_random_range(random, 0, 30);
+        latency->jitter_ns = (uint32_t)sim_random_range(random, 0, 10);
+    }
+    // The kernel pauses a few times between two rounds of readings.
+    uint32_t pause_ns = (uint32_t)sim_random_range(random, 20000, 100000);
+    config->latency[SIM_PAUSE] = (struct sim_latency){pause_ns, 0, pause_ns / 10};
+    config->tsc_quantum = 1;
+}
+
 static void make_delays(struct sim_config *config, uint64_t *random)
 {
     struct sim_delays *delays = &config->delays;
@@ -194,7 +208,8 @@ static void fail_some(struct random_machine *machine, uint64_t *random)
     config->open_bus_zeros = config->pit.clock.fault != SIM_ABSENT && chance(random, 20);
 }
 
-void random_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms, bool faults)
+void random_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms,
+                    enum random_kind kind)
 {
     struct sim_config *config = &machine->config;
     uint64_t random = seed;
@@ -213,14 +228,17 @@ void random_machine(struct random_machine *machine, uint64_t seed, unsigned wind
     make_clocks(machine, &random);
     for (size_t i = 0; i < RANDOM_CLOCKS; i++)
         machine->statuses[i] = "live";
-    if (faults) {
+    if (kind == RANDOM_SHARP)
+        make_sharp(config, &random);
+    if (kind == RANDOM_ANY) {
         make_delays(config, &random);
         // Two long stalls may fall into the two examinations of the PIT, and hide a wrap in each.
         if (config->delays.stall_count > 1)
             machine->statuses[RANDOM_PIT] = "live coarse";
         fail_some(machine, &random);
     }
-    unsigned ms = (unsigned)sim_random_range(&random, 2, window_ms);
+    unsigned ms =
+        (unsigned)sim_random_range(&random, kind == RANDOM_SHARP ? window_ms / 2 : 2, window_ms);
     machine->window_ns = ms * 1000000ull;
     snprintf(machine->options, sizeof(machine->options), "window=%ums precision=0", ms);
     config->options = machine->options;

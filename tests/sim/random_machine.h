@@ -15,10 +15,18 @@ struct random_machine {
     char options[64];
 };
 
-// Every clock that is not at fault runs at a rate inside what the kernel states of it. `window_ms`
-// is the greatest window. `faults`: some clocks are absent, dead, stuck, backwards or coarse, and
-// the machine is interrupted; else all four are there, their counts smooth, and nothing interrupts.
-void random_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms, bool faults);
+enum random_kind {
+    RANDOM_ANY,   // clocks may be absent, dead, stuck, backwards or coarse; there are interruptions
+    RANDOM_SOUND, // all clocks are there, their counts smooth, and nothing interrupts
+    // As sound ones, but readings are short and far apart: the enclosures get so narrow, and the
+    // window so long, that a wrong constant, wrap or rounding shows.
+    RANDOM_SHARP,
+};
+
+// Makes the machine of this seed. Every clock that is not at fault runs at a rate inside what the
+// kernel states of it. `window_ms` is the greatest window.
+void random_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms,
+                    enum random_kind kind);
 
 // The seeds of a property test: SIM_RUNS of them, or SIM_SEED alone. `check` is called for each,
 // with `loud` set in the latter case; a seed for which it is false is printed. Gives how many

@@ -316,8 +316,8 @@ void sim_set_cpu(struct sim_config *config, const char vendor[12], uint32_t max_
 // Adds a CPUID leaf for all sub-leaves, or replaces it.
 void sim_cpuid_set(struct sim_config *config, uint32_t leaf, uint32_t eax, uint32_t ebx,
                    uint32_t ecx, uint32_t edx);
-// Adds a signature leaf: EAX, and twelve bytes.
-void sim_cpuid_sign(struct sim_config *config, uint32_t base, uint32_t max_leaf,
+// Adds a signature leaf: EAX is the max leaf, the other three hold twelve bytes.
+void sim_cpuid_sign(struct sim_config *config, uint32_t leaf, uint32_t eax,
                     const char signature[12]);
 
 // The machines of the field, by name: "qemu-tcg", "kvm-invtsc", "hyper-v-gen2", ... Their clocks

@@ -28,16 +28,21 @@ static bool complain(const char *wrong, const struct random_machine *machine, bo
 
 // The enclosures contain the truth, faulty clocks are found, no rule is broken, nothing hangs, and
 // no step is invented.
-static bool check_any_machine(uint64_t seed, bool loud)
+static bool check(uint64_t seed, unsigned window_ms, enum random_kind kind, bool loud)
 {
     struct random_machine machine;
 
-    random_machine(&machine, seed, 20, true);
+    random_machine(&machine, seed, window_ms, kind);
     sim_run(&machine.config, &result);
     const char *wrong = random_check(&machine, &result);
     if (!wrong && record_count(result.com2.bytes, "step"))
         wrong = "a step is reported where there was none";
     return complain(wrong, &machine, loud);
+}
+
+static bool check_any_machine(uint64_t seed, bool loud)
+{
+    return check(seed, 20, RANDOM_ANY, loud);
 }
 
 static void test_any_machine(void **state)
@@ -46,10 +51,22 @@ static void test_any_machine(void **state)
     assert_int_equal(random_seeds(3000, check_any_machine), 0);
 }
 
+static bool check_sharp_machine(uint64_t seed, bool loud)
+{
+    return check(seed, 1000, RANDOM_SHARP, loud);
+}
+
+static void test_sharp_machines(void **state)
+{
+    (void)state;
+    assert_int_equal(random_seeds(500, check_sharp_machine), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_machine),
+        cmocka_unit_test(test_sharp_machines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,12 +23,18 @@ static struct random_machine machine;
 
 static struct sim_clock *clock_at(size_t index)
 {
-    struct sim_config *config = &machine.config;
-    struct sim_clock *const clocks[] = {&config->pit.clock, &config->hpet.clock,
-                                        &config->pm_timer.clock, &config->lapic.clock,
-                                        &config->tsc};
-
-    return clocks[index];
+    switch (index) {
+    case RANDOM_PIT:
+        return &machine.config.pit.clock;
+    case RANDOM_HPET:
+        return &machine.config.hpet.clock;
+    case RANDOM_PMTIMER:
+        return &machine.config.pm_timer.clock;
+    case RANDOM_LAPIC:
+        return &machine.config.lapic.clock;
+    default:
+        return &machine.config.tsc;
+    }
 }
 
 static uint64_t tick_ns(const struct sim_clock *clock)
@@ -156,7 +162,7 @@ static bool check_large_step(uint64_t seed, bool loud)
     struct record record;
     int64_t rounds;
 
-    random_machine(&machine, seed, 30, false);
+    random_machine(&machine, seed, 30, RANDOM_SOUND);
     const char *wrong = find_window(&start_ns, &length_ns, &rounds);
     if (wrong)
         return complain(wrong, loud);
@@ -202,7 +208,7 @@ static bool check_small_step(uint64_t seed, bool loud)
     struct record record;
     int64_t rounds;
 
-    random_machine(&machine, seed, 20, false);
+    random_machine(&machine, seed, 20, RANDOM_SOUND);
     const char *wrong = find_window(&start_ns, &length_ns, &rounds);
     if (wrong)
         return complain(wrong, loud);

@@ -711,7 +711,9 @@ static void test_the_pm_timer(void **state)
     assert_int_equal(tables.problem_count, 0);
     tables = WITH_FADT({208, 0, 1}, {212, 0, 8});
     assert_int_equal(tables.pm_timer_port, 0x608);
-    tables = WITH_FADT({208, 0, 1}, {212, 0xfed40000, 8});
+    tables = WITH_FADT({76, 0xffff, 4});
+    assert_int_equal(tables.pm_timer_port, 0xffff);
+    tables = WITH_FADT({208, 0x2000, 2}, {212, 0xfed40000, 8});
     assert_int_equal(tables.pm_timer_port, 0);
     assert_problem(&tables, "FACP: the PM timer is in address space 0, not a port");
     tables = WITH_FADT({208, 1, 1}, {212, 0x10000, 8});
@@ -794,6 +796,7 @@ static void test_a_fadt_ends_where_it_says(void **state)
         put_gas(machine.fadt + 184, 1, 0x2004);
         put_gas(machine.fadt + 208, 1, 0xb008);
         put(machine.fadt + 140, DSDT, 8);
+        put(machine.fadt + 40, length >= 148 ? 0x1000 : DSDT, 4); // whichever counts is right
         put(machine.fadt + 4, length, 4);
         // Exactly so much memory.
         uint8_t *cut = memory_add(&machine.memory, 0x200000, length);
@@ -846,6 +849,7 @@ static struct acpi_tables with_aml(const uint8_t *aml, size_t length)
     build(&machine);
     dsdt = table(&machine, 0x200000, "DSDT", 36 + length);
     memcpy(dsdt + 36, aml, length);
+    dsdt[35] = 8; // a NameOp, were it not the header's last byte
     seal_table(dsdt);
     put(machine.fadt + 40, 0x200000, 4);
     seal_table(machine.fadt);
@@ -930,6 +934,33 @@ static void test_no_sleep_types(void **state)
     }
 }
 
+static void test_long_packages(void **state)
+{
+    (void)state;
+    // PkgLengths that need their 2nd, 3rd and 4th byte (20.2.4): the lowest 4 bits come first.
+    static const struct {
+        uint8_t length[4];
+        size_t length_size, value;
+    } cases[] = {{{0x43, 0x12}, 2, 0x123},
+                 {{0x84, 0x23, 0x01}, 3, 0x1234},
+                 {{0xc5, 0x34, 0x12, 0x00}, 4, 0x12345}};
+    static uint8_t aml[0x20000];
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        size_t end = 6 + cases[i].value;
+        memset(aml, 0, sizeof(aml));
+        memcpy(aml, "\010_S5_\022", 6);
+        memcpy(aml + 6, cases[i].length, cases[i].length_size);
+        memcpy(aml + 6 + cases[i].length_size, "\004\012\005\012\006", 5);
+        struct acpi_tables tables = with_aml(aml, end);
+        assert_true(tables.has_s5);
+        assert_int_equal(tables.s5_type_a, 5);
+        assert_int_equal(tables.s5_type_b, 6);
+        tables = with_aml(aml, end - 1); // it ends beyond the DSDT
+        assert_false(tables.has_s5);
+    }
+}
+
 static void test_a_large_dsdt(void **state)
 {
     (void)state;
@@ -1010,6 +1041,8 @@ static void test_madt_entries_that_lie(void **state)
         {{0, 9, 0, 0, 1, 0, 0, 0}, 8, 0, "APIC: the entry at offset 44 has a wrong length"},
         {{0, 8, 0, 0, 1, 0, 0, 0, 0}, 9, 1, "APIC: the entry at offset 52 has a wrong length"},
         {{0, 8, 0, 0, 1, 0, 0}, 7, 0, "APIC: the entry at offset 44 has a wrong length"},
+        {{9, 16, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, 16, 1, NULL},
+        {{9, 16, 0, 0, 5, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0}, 16, 0, NULL},
         {{0, 255}, 2, 0, "APIC: the entry at offset 44 has a wrong length"},
     };
 
@@ -1130,6 +1163,7 @@ int main(void)
         cmocka_unit_test(test_where_the_dsdt_is),
         cmocka_unit_test(test_sleep_types),
         cmocka_unit_test(test_no_sleep_types),
+        cmocka_unit_test(test_long_packages),
         cmocka_unit_test(test_a_large_dsdt),
         cmocka_unit_test(test_the_hpet_table),
         cmocka_unit_test(test_madt_entries_that_lie),

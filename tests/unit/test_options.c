@@ -514,6 +514,9 @@ static void test_loader_words(void **state)
     assert_string_equal(options.ignored[3], "console=hvc0");
     assert_string_equal(options.ignored[4], "ro");
 
+    options = parse("console=");
+    assert_int_equal(options.error_count, 0);
+    assert_int_equal(options.ignored_count, 1);
     options = parse("kernel dum dummyx root=/dev/sda console i8042");
     assert_int_equal(options.error_count, 5);
     assert_int_equal(options.ignored_count, 0);
@@ -592,8 +595,8 @@ static void test_what_cannot_be_shown(void **state)
     assert_int_equal(options.error_count, 1);
     assert_string_equal(options.errors[0].word, "expect=vendor:K?M");
     assert_int_equal(options.expect_count, 0);
-    options = parse("console=\033c");
-    assert_string_equal(options.ignored[0], "console=?c");
+    options = parse("console=\033c~");
+    assert_string_equal(options.ignored[0], "console=?c~");
 }
 
 static void test_long_words_are_cut_visibly(void **state)
