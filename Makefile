@@ -20,7 +20,7 @@ PYTHON  := $(firstword $(wildcard /usr/bin/python3) python3)
 Q := $(if $(V),,@)
 
 # For `make run`: what is given on make's command line reaches tools/run through the environment.
-export OPTIONS QEMU_FLAGS ACCEL
+export OPTIONS QEMU_FLAGS ACCEL PEERS
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2
@@ -57,7 +57,7 @@ SIM_O       := $(SIM_C:%.c=$(BUILD)/sim/%.o)
 SIM_TEST_C  := $(wildcard tests/sim/test_*.c)
 SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
 
-.PHONY: all run check unit sim guest tools-test lint coverage fuzz setup clean help
+.PHONY: all run check unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
 all: $(BUILD)/hypertick.elf ## build the image, build/hypertick.elf (the default)
@@ -93,6 +93,11 @@ coverage: ## show which lines of lib/ and kernel/ the unit and sim tests reach
 	    INSTRUMENT='-fprofile-instr-generate -fcoverage-mapping'
 
 FUZZ_SECONDS := 30
+bench: ## measure accuracy, speed and size: RUNS=20, PEERS=1 for Linux beside it
+	@tools/setup --needed-for run
+	$(SUBMAKE) all
+	@$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH_FLAGS)
+
 fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=30
 	@tools/setup --needed-for fuzz
 	$(SUBMAKE) fuzz-run BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \

@@ -1,18 +1,18 @@
 // PVH: the start information. Xen public/arch-x86/hvm/start_info.h.
 #include "boot/doors.h"
 
-struct start_info {
+struct __attribute__((packed)) start_info {
     uint32_t magic, version, flags, nr_modules;
     uint64_t modlist_paddr, cmdline_paddr, rsdp_paddr;
 };
 
 // Since version 1.
-struct start_info_map {
+struct __attribute__((packed)) start_info_map {
     uint64_t memmap_paddr;
     uint32_t memmap_entries, reserved;
 };
 
-struct map_entry {
+struct __attribute__((packed)) map_entry {
     uint64_t base, length;
     uint32_t type, reserved;
 };

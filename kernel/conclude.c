@@ -18,6 +18,24 @@ static bool stepped_alone(const struct measurement *measurement, size_t index)
     return false;
 }
 
+static uint64_t clamp(uint64_t value, struct rate_interval into)
+{
+    return value < into.low ? into.low : value > into.high ? into.high : value;
+}
+
+// Takes the slope between the narrowest brackets for the estimate, instead of the middle of the
+// enclosure, unless a tick of the clock is wider than they are: then the reading's own rounding
+// counts for more than its latency.
+static void estimate(struct clock_run *run, struct slope p)
+{
+    struct slope best = track_slope(&run->track);
+    uint64_t tick_cycles = rate_cycles_of_ticks(run->step_ticks, p);
+
+    if (best.cycles && tick_cycles <= run->track.widths.minimum)
+        run->raw.estimate =
+            clamp(rate_from_slopes(run->info.nominal, best, best).estimate, run->raw);
+}
+
 static void conclude_clock(struct measurement *measurement, size_t index)
 {
     struct clock_run *run = &measurement->clocks[index];
@@ -34,6 +52,7 @@ static void conclude_clock(struct measurement *measurement, size_t index)
     if (slope_less(high, low) || !run->info.nominal.numerator)
         return;
     run->raw = rate_from_slopes(run->info.nominal, low, high);
+    estimate(run, low);
     run->widened = rate_widen(run->raw, run->info.below_ppb, run->info.above_ppb);
     run->result = stepped_alone(measurement, index) ? MEASUREMENT_STEPPED : MEASUREMENT_OK;
 }
@@ -57,14 +76,13 @@ static struct vote hold_vote(const struct measurement *measurement, size_t witho
     return rate_vote(intervals, count);
 }
 
-static uint64_t clamp(uint64_t value, struct rate_interval into)
+// The middle of what the clock's real rate may be makes of its estimate.
+static uint64_t likely(const struct clock_run *run)
 {
-    return value < into.low ? into.low : value > into.high ? into.high : value;
-}
+    uint64_t rate = run->raw.estimate;
 
-static uint64_t middle(struct rate_interval rate)
-{
-    return rate.low + (rate.high - rate.low) / 2;
+    return rate - wide_mul_div(rate, run->info.below_ppb, 2 * (uint64_t)BILLION) +
+           wide_mul_div(rate, run->info.above_ppb, 2 * (uint64_t)BILLION);
 }
 
 // How far the middle of a clock's widened enclosure is likely to be off. Its nominal rate may be
@@ -90,7 +108,7 @@ static void combine(struct measurement *measurement)
         if (vote.odd >> i & 1 || doubt_ppb(run) >= least_doubt)
             continue;
         least_doubt = doubt_ppb(run);
-        measurement->tsc_millihertz = middle(run->widened);
+        measurement->tsc_millihertz = likely(run);
     }
     if (!vote.decided) {
         measurement->undecided = count ? "the reference clocks contradict each other, "
@@ -153,7 +171,7 @@ static void conclude_bus(struct measurement *measurement)
         text_format(&against, "%s%s", against.used ? ", " : "", voter->clock->name);
         if (doubt_ppb(voter) < least_doubt) {
             least_doubt = doubt_ppb(voter);
-            vote.together.estimate = clamp(middle(voter->widened), vote.together);
+            vote.together.estimate = clamp(likely(voter), vote.together);
         }
     }
     measurement->bus = rate_of_clock(low, high, vote.together);

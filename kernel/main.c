@@ -127,7 +127,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
 
     acpi_parse(&platform.acpi, platform.phys, boot->rsdp);
     count_memory(boot);
-    report_platform(&platform);
+    report_platform(&platform, start_tsc);
     report_sinks();
     report_options(&platform.options);
     require_memory();
@@ -140,6 +140,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_claims(claims, claim_count);
 
     measure_probe(&measurement, &platform);
+    measurement.start_tsc = start_tsc;
     report_clocks(&measurement);
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);

@@ -2,7 +2,7 @@
 
 #include "lib/text.h"
 
-#define TSC_READINGS       64
+#define TSC_MOVES          32 // differences that its step is taken from
 #define TSC_PATIENCE_LOOPS 1000000
 #define WARM_UP_ROUNDS     32
 #define STILL_ROUNDS_MAX   10000
@@ -30,9 +30,10 @@ static void examine_tsc(struct measurement *measurement)
         last = machine_tsc();
     }
     measurement->tsc_advances = last != first;
-    for (unsigned i = 0; i < TSC_READINGS; i++) {
+    for (unsigned i = 0, moves = 0; i < TSC_PATIENCE_LOOPS && moves < TSC_MOVES; i++) {
         uint64_t now = machine_tsc();
         uint64_t remainder = now - last;
+        moves += now != last;
         last = now;
         while (remainder) {
             uint64_t old = step;
@@ -350,6 +351,7 @@ void measure_window(struct measurement *measurement, const struct options *optio
     measurement->incident_count = 0;
     measurement->pending = SIZE_MAX;
     start_tracks(measurement);
+    measurement->began_cycles = measurement->base - measurement->start_tsc;
     sample(measurement, options, claims, claim_count, tsc_millihertz, progress);
     measurement->window_cycles = now_cycles(measurement);
     measure_conclude(measurement);

@@ -58,6 +58,8 @@ struct incident {
 };
 
 struct measurement {
+    uint64_t start_tsc;    // when the run began
+    uint64_t began_cycles; // from then to the beginning of the window
     bool tsc_advances;
     uint64_t tsc_step_cycles; // greatest common divisor of its differences
     const char *window_clock; // the clock that times the window, NULL: nothing could be measured

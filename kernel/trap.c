@@ -15,6 +15,8 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss; // by the CPU
 };
 
+_Static_assert(sizeof(struct trap_frame) == 22 * 8, "register_names has a name for each");
+
 void trap_handle(struct trap_frame *frame);
 
 extern const struct machine_fixup machine_fixups_start[], machine_fixups_end[];
@@ -25,29 +27,41 @@ extern char stack_guard[];
 #define PAGE_FAULT         14
 #define EXCEPTIONS         32 // what is above is an interrupt, whichever
 
-// Intel SDM vol. 3A, table 6-1.
-static const char *const names[EXCEPTIONS] = {
-    [0] = "#DE divide error",
-    [1] = "#DB debug",
-    [2] = "NMI",
-    [3] = "#BP breakpoint",
-    [4] = "#OF overflow",
-    [5] = "#BR bound range",
-    [6] = "#UD invalid opcode",
-    [7] = "#NM device not available",
-    [8] = "#DF double fault",
-    [10] = "#TS invalid TSS",
-    [11] = "#NP segment not present",
-    [12] = "#SS stack fault",
-    [13] = "#GP general protection",
-    [14] = "#PF page fault",
-    [16] = "#MF x87 error",
-    [17] = "#AC alignment check",
-    [18] = "#MC machine check",
-    [19] = "#XM SIMD error",
-    [20] = "#VE virtualization",
-    [21] = "#CP control protection",
-};
+// Intel SDM vol. 3A, table 6-1: the names one after the other, in the order of the vectors. The
+// table ends with an empty name.
+static const char names[] = "#DE divide error\0"
+                            "#DB debug\0"
+                            "NMI\0"
+                            "#BP breakpoint\0"
+                            "#OF overflow\0"
+                            "#BR bound range\0"
+                            "#UD invalid opcode\0"
+                            "#NM device not available\0"
+                            "#DF double fault\0"
+                            "reserved exception\0"
+                            "#TS invalid TSS\0"
+                            "#NP segment not present\0"
+                            "#SS stack fault\0"
+                            "#GP general protection\0"
+                            "#PF page fault\0"
+                            "reserved exception\0"
+                            "#MF x87 error\0"
+                            "#AC alignment check\0"
+                            "#MC machine check\0"
+                            "#XM SIMD error\0"
+                            "#VE virtualization\0"
+                            "#CP control protection\0";
+
+static const char *name_of(uint64_t vector)
+{
+    const char *name = names;
+
+    if (vector >= EXCEPTIONS)
+        return "unexpected interrupt";
+    while (vector-- > 0 && *name)
+        name += text_length(name) + 1;
+    return *name ? name : "reserved exception";
+}
 
 static void (*report_fault)(const char *summary);
 static bool handling;
@@ -88,25 +102,20 @@ static void print(const char *format, ...)
     console_write(SINK_TEXT, line, text.used);
 }
 
-// The registers by name, three a line.
+// The members of struct trap_frame, in its order.
+static const char register_names[] = "r15\0r14\0r13\0r12\0r11\0r10\0r9\0r8\0rdi\0rsi\0rbp\0rbx\0"
+                                     "rdx\0rcx\0rax\0vector\0error\0rip\0cs\0rflags\0rsp\0ss\0";
+
+// All of them and CR2, three a line.
 static void print_registers(const struct trap_frame *frame, uint64_t fault_address)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } registers[] = {
-        {"rip", frame->rip}, {"rsp", frame->rsp},       {"rbp", frame->rbp},
-        {"rax", frame->rax}, {"rbx", frame->rbx},       {"rcx", frame->rcx},
-        {"rdx", frame->rdx}, {"rsi", frame->rsi},       {"rdi", frame->rdi},
-        {"r8", frame->r8},   {"r9", frame->r9},         {"r10", frame->r10},
-        {"r11", frame->r11}, {"r12", frame->r12},       {"r13", frame->r13},
-        {"r14", frame->r14}, {"r15", frame->r15},       {"cr2", fault_address},
-        {"cs", frame->cs},   {"rflags", frame->rflags}, {"error", frame->error},
-    };
+    const uint64_t *value = (const uint64_t *)frame;
+    unsigned printed = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
-        print("  %-6s %016llx%s", registers[i].name, (unsigned long long)registers[i].value,
-              i % 3 == 2 ? "\n" : "");
+    for (const char *name = register_names; *name; name += text_length(name) + 1)
+        print("  %-6s %016llx%s", name, (unsigned long long)*value++,
+              ++printed % 3 == 0 ? "\n" : "");
+    print("  cr2    %016llx\n\n", (unsigned long long)fault_address);
 }
 
 void trap_handle(struct trap_frame *frame)
@@ -120,14 +129,11 @@ void trap_handle(struct trap_frame *frame)
         machine_leave(OUTCOME_FAIL, NULL);
     handling = true;
     console_open_fallback();
-    const char *name = frame->vector >= EXCEPTIONS ? "unexpected interrupt"
-                       : names[frame->vector]      ? names[frame->vector]
-                                                   : "reserved exception";
     bool overflow =
         frame->vector == PAGE_FAULT && fault_address - (uint64_t)stack_guard < PAGE_SIZE;
     text_print(summary, sizeof(summary), "CPU exception %llu, %s%s, at rip 0x%llx",
-               (unsigned long long)frame->vector, name, overflow ? " (stack overflow)" : "",
-               (unsigned long long)frame->rip);
+               (unsigned long long)frame->vector, name_of(frame->vector),
+               overflow ? " (stack overflow)" : "", (unsigned long long)frame->rip);
     print("\n%s\n", summary);
     print_registers(frame, fault_address);
     if (report_fault)

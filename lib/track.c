@@ -9,6 +9,7 @@ void track_reset(struct track *track, const struct track_config *config)
     track->segments = 0;
     track->low = (struct slope){0, 0};
     track->high = (struct slope){0, 0};
+    narrow_reset(&track->head);
     histogram_reset(&track->widths);
     track->defect_millitick = 0;
     track->dropped = 0;
@@ -129,6 +130,8 @@ enum track_event track_add(struct track *track, const struct reading *reading,
     track->last_before = sample.before;
     track->samples++;
     histogram_add(&track->widths, sample.after - sample.before);
+    if (track->samples <= NARROW_AMONG)
+        narrow_add(&track->head, &sample);
     enum fit fit = envelope_add(&track->envelope, &sample);
     recall_add(&track->recall, &sample, track->segments, track->envelope.high);
     if (fit == FIT_OK) {
@@ -164,6 +167,21 @@ static bool walk_back(const struct track *track, unsigned segments, uint64_t *af
             return true;
     }
     return false;
+}
+
+struct slope track_slope(const struct track *track)
+{
+    struct narrow tail;
+
+    if (track->segments != 1 || track->samples < 2 * NARROW_AMONG ||
+        recall_count(&track->recall) < NARROW_AMONG)
+        return (struct slope){0, 0};
+    narrow_reset(&tail);
+    for (size_t age = 0; age < NARROW_AMONG; age++) {
+        unsigned segment;
+        narrow_add(&tail, recall_sample(&track->recall, age, &segment));
+    }
+    return narrow_slope(&track->head, &tail);
 }
 
 void track_locate(const struct track *track, uint64_t *after)

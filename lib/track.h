@@ -9,6 +9,7 @@
 
 #include "lib/envelope.h"
 #include "lib/histogram.h"
+#include "lib/narrow.h"
 #include "lib/recall.h"
 #include "lib/types.h"
 
@@ -45,6 +46,7 @@ struct track {
     uint64_t ticks; // unwrapped count of the last sample
     uint64_t whole;
 
+    struct narrow head;   // the narrowest of the stream's first readings
     struct recall recall; // ticks continue across a break, not across a gap
     struct checkpoint checkpoints[TRACK_CHECKPOINTS];
     size_t checkpoint_count;
@@ -93,6 +95,10 @@ void track_close(struct track *track);
 
 // The enclosure of all segments together, the open one included; false while one bound is missing.
 bool track_enclosure(const struct track *track, struct slope *low, struct slope *high);
+
+// The best single slope, from the narrowest brackets at both ends (lib/narrow.h); {0, 0} while the
+// stream is too short for two ends, or not one segment.
+struct slope track_slope(const struct track *track);
 
 // How far the clock's line in the last segment, after `from` cycles, stands above its line before
 // `until`, in thousandths of a tick, if its rate lies in [low, high]: *least <= offset <= *most.

@@ -4,20 +4,20 @@
 static void write_claim(const struct claim *claim)
 {
     char megahertz[DECIMAL_SIZE];
-    struct json *json = emit_record("claim");
+    emit_record("claim");
 
-    json_string(json, "source", claim->source);
-    json_string(json, "clock", claim_clock_word(claim->clock));
-    json_string(json, "status", claim->present ? "present" : "absent");
+    record_string("source", claim->source);
+    record_string("clock", claim_clock_word(claim->clock));
+    record_string("status", claim->present ? "present" : "absent");
     if (claim->present) {
-        json_decimal(json, "hz", claim->millihertz, 3);
-        json_decimal(json, "granularity_hz", claim->granularity_millihertz, 3);
+        record_decimal("hz", claim->millihertz, 3);
+        record_decimal("granularity_hz", claim->granularity_millihertz, 3);
     } else {
-        json_null(json, "hz");
-        json_null(json, "granularity_hz");
+        record_null("hz");
+        record_null("granularity_hz");
     }
-    json_bool(json, "nominal", claim->nominal);
-    json_string(json, "reason", claim->reason);
+    record_bool("nominal", claim->nominal);
+    record_string("reason", claim->reason);
     emit_record_end();
 
     if (claim->present)

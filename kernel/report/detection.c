@@ -6,19 +6,19 @@ static void write_hypervisor(const struct scan *scan)
 {
     const struct signature *vendor = scan_vendor(scan);
     char bytes[12], ascii[SIGNATURE_ASCII_SIZE], hex[SIGNATURE_HEX_SIZE];
-    struct json *json = emit_record("hypervisor");
+    emit_record("hypervisor");
 
     signature_bytes(scan->first, bytes);
     signature_ascii(bytes, ascii);
     signature_hex(bytes, hex);
-    json_bool(json, "present", scan->present);
-    json_string(json, "vendor", vendor ? vendor->vendor : NULL);
-    json_string(json, "signature", ascii);
-    json_string(json, "signature_hex", hex);
-    json_word(json, "max_leaf", scan->max_leaf);
-    json_string(json, "interface", scan->interface_signature[0] ? scan->interface_signature : NULL);
-    json_string(json, "cpu_vendor", scan->cpu_vendor);
-    json_string(json, "out_of_range", cpuid_answer_word(scan->out_of_range));
+    record_bool("present", scan->present);
+    record_string("vendor", vendor ? vendor->vendor : NULL);
+    record_string("signature", ascii);
+    record_string("signature_hex", hex);
+    record_word("max_leaf", scan->max_leaf);
+    record_string("interface", scan->interface_signature[0] ? scan->interface_signature : NULL);
+    record_string("cpu_vendor", scan->cpu_vendor);
+    record_string("out_of_range", cpuid_answer_word(scan->out_of_range));
     emit_record_end();
 
     emit_text("\nHypervisor: %s\n", vendor                  ? vendor->vendor
@@ -34,18 +34,18 @@ static void write_block(const struct block *block)
 {
     char ascii[SIGNATURE_ASCII_SIZE], hex[SIGNATURE_HEX_SIZE];
     const char *name = block->known ? block->known->vendor : block->generic ? "generic" : "unknown";
-    struct json *json = emit_record("block");
+    emit_record("block");
 
     signature_ascii(block->signature, ascii);
     signature_hex(block->signature, hex);
-    json_string(json, "scan", scan_kind_word(block->scan));
-    json_word(json, "base", block->base);
-    json_string(json, "signature", ascii);
-    json_string(json, "signature_hex", hex);
-    json_word(json, "max_leaf", block->max_leaf);
-    json_string(json, "known", block->known ? block->known->vendor : NULL);
-    json_u64(json, "repeats", block->repeats);
-    json_string(json, "note", block->note);
+    record_string("scan", scan_kind_word(block->scan));
+    record_word("base", block->base);
+    record_string("signature", ascii);
+    record_string("signature_hex", hex);
+    record_word("max_leaf", block->max_leaf);
+    record_string("known", block->known ? block->known->vendor : NULL);
+    record_u64("repeats", block->repeats);
+    record_string("note", block->note);
     emit_record_end();
 
     emit_text("  0x%08x   \"%s\", %s; max leaf 0x%08x\n", block->base, ascii, name,
@@ -61,13 +61,13 @@ static void write_block(const struct block *block)
 
 static void write_finding(enum scan_kind kind, const struct scan_finding *finding)
 {
-    struct json *json = emit_record("scan");
+    emit_record("scan");
 
-    json_string(json, "scan", scan_kind_word(kind));
-    json_bool(json, "ran", finding->ran);
-    json_u64(json, "bases", finding->bases);
-    json_u64(json, "found", finding->found);
-    json_string(json, "text", finding->text);
+    record_string("scan", scan_kind_word(kind));
+    record_bool("ran", finding->ran);
+    record_u64("bases", finding->bases);
+    record_u64("found", finding->found);
+    record_string("text", finding->text);
     emit_record_end();
     if (finding->ran)
         emit_text("  %-11s  %s\n", scan_kind_word(kind), finding->text);
@@ -93,16 +93,16 @@ void report_leaves(void)
     const struct cpuid_entry *entries = cpuid_log_entries(&count, &dropped);
 
     for (size_t i = 0; i < count; i++) {
-        struct json *json = emit_record("leaf");
-        json_word(json, "leaf", entries[i].leaf);
-        json_word(json, "subleaf", entries[i].subleaf);
-        json_word(json, "eax", entries[i].words.eax);
-        json_word(json, "ebx", entries[i].words.ebx);
-        json_word(json, "ecx", entries[i].words.ecx);
-        json_word(json, "edx", entries[i].words.edx);
+        emit_record("leaf");
+        record_word("leaf", entries[i].leaf);
+        record_word("subleaf", entries[i].subleaf);
+        record_word("eax", entries[i].words.eax);
+        record_word("ebx", entries[i].words.ebx);
+        record_word("ecx", entries[i].words.ecx);
+        record_word("edx", entries[i].words.edx);
         if (entries[i].count > 1) {
-            json_u64(json, "count", entries[i].count);
-            json_word(json, "stride", entries[i].stride);
+            record_u64("count", entries[i].count);
+            record_word("stride", entries[i].stride);
         }
         emit_record_end();
     }

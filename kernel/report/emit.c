@@ -41,11 +41,45 @@ void emit_text(const char *format, ...)
     __builtin_va_end(arguments);
 }
 
-struct json *emit_record(const char *name)
+void emit_record(const char *name)
 {
     // One byte is kept for the newline.
     json_begin(&emit.json, emit.line, sizeof(emit.line) - 1, name);
-    return &emit.json;
+}
+
+void record_string(const char *key, const char *value)
+{
+    json_string(&emit.json, key, value);
+}
+
+void record_bool(const char *key, bool value)
+{
+    json_bool(&emit.json, key, value);
+}
+
+void record_null(const char *key)
+{
+    json_null(&emit.json, key);
+}
+
+void record_u64(const char *key, uint64_t value)
+{
+    json_u64(&emit.json, key, value);
+}
+
+void record_s64(const char *key, int64_t value)
+{
+    json_s64(&emit.json, key, value);
+}
+
+void record_decimal(const char *key, uint64_t value, unsigned scale)
+{
+    json_decimal(&emit.json, key, value, scale);
+}
+
+void record_word(const char *key, uint32_t value)
+{
+    json_word(&emit.json, key, value);
 }
 
 void emit_record_end(void)
@@ -123,8 +157,8 @@ void emit_note(const char *level, const char *format, ...)
     __builtin_va_end(arguments);
     wrap(level, sentence);
     emit_diagnostic("%s: %s", level, sentence);
-    struct json *json = emit_record("note");
-    json_string(json, "level", level);
-    json_string(json, "text", sentence);
+    emit_record("note");
+    record_string("level", level);
+    record_string("text", sentence);
     emit_record_end();
 }

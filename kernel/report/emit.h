@@ -12,10 +12,18 @@ void emit_start(void);
 void emit_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // A record for programs, to the sinks that get JSON:
-//     struct json *json = emit_record("claim");
-//     json_string(json, "source", claim->source);
+//     emit_record("claim");
+//     record_string("source", claim->source);
 //     emit_record_end();
-struct json *emit_record(const char *name);
+// The fields are those of lib/json.h.
+void emit_record(const char *name);
+void record_string(const char *key, const char *value);
+void record_bool(const char *key, bool value);
+void record_null(const char *key);
+void record_u64(const char *key, uint64_t value);
+void record_s64(const char *key, int64_t value);
+void record_decimal(const char *key, uint64_t value, unsigned scale);
+void record_word(const char *key, uint32_t value);
 void emit_record_end(void);
 unsigned emit_record_count(void);
 

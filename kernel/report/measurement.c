@@ -58,42 +58,42 @@ static uint64_t to_ns(const struct measurement *measurement, uint64_t cycles)
 
 static void record_clock(const struct measurement *measurement, const struct clock_run *run)
 {
-    struct json *json = emit_record("clock");
+    emit_record("clock");
     const struct histogram *widths = &run->track.widths;
 
-    json_string(json, "clock", run->clock->name);
-    json_string(json, "status", clock_status_word(run->status));
-    json_string(json, "reason", run->reason);
-    json_string(json, "detail", run->info.detail);
+    record_string("clock", run->clock->name);
+    record_string("status", clock_status_word(run->status));
+    record_string("reason", run->reason);
+    record_string("detail", run->info.detail);
     if (run->info.nominal.numerator)
-        json_decimal(json, "nominal_hz", rate_millihertz(run->info.nominal), 3);
+        record_decimal("nominal_hz", rate_millihertz(run->info.nominal), 3);
     else
-        json_null(json, "nominal_hz");
-    json_u64(json, "bits", run->info.bits);
+        record_null("nominal_hz");
+    record_u64("bits", run->info.bits);
     if (run->sampled && measurement->decided && widths->count) {
-        json_u64(json, "step_ticks", run->step_ticks);
-        json_u64(json, "read_min_ns", to_ns(measurement, widths->minimum));
-        json_u64(json, "read_median_ns", to_ns(measurement, histogram_quantile(widths, 500)));
-        json_u64(json, "read_p99_ns", to_ns(measurement, histogram_quantile(widths, 990)));
-        json_u64(json, "read_max_ns", to_ns(measurement, widths->maximum));
+        record_u64("step_ticks", run->step_ticks);
+        record_u64("read_min_ns", to_ns(measurement, widths->minimum));
+        record_u64("read_median_ns", to_ns(measurement, histogram_quantile(widths, 500)));
+        record_u64("read_p99_ns", to_ns(measurement, histogram_quantile(widths, 990)));
+        record_u64("read_max_ns", to_ns(measurement, widths->maximum));
     } else {
         static const char *const fields[] = {"step_ticks", "read_min_ns", "read_median_ns",
                                              "read_p99_ns", "read_max_ns"};
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-            json_null(json, fields[i]);
+            record_null(fields[i]);
     }
     emit_record_end();
 }
 
-static void record_interval(struct json *json, const char *low, const char *high, bool known,
-                            struct rate_interval rate)
+// Both ends of an interval, null where it is not known.
+static void record_interval(const char *low, const char *high, const struct rate_interval *rate)
 {
-    if (known) {
-        json_decimal(json, low, rate.low, 3);
-        json_decimal(json, high, rate.high, 3);
+    if (rate) {
+        record_decimal(low, rate->low, 3);
+        record_decimal(high, rate->high, 3);
     } else {
-        json_null(json, low);
-        json_null(json, high);
+        record_null(low);
+        record_null(high);
     }
 }
 
@@ -108,44 +108,45 @@ struct row {
     const char *clock, *status;
     uint64_t window_ns, samples;
     unsigned segments;
-    bool known, raw_known;
-    struct rate_interval rate, raw;
+    const struct rate_interval *rate, *raw; // NULL: not known
     uint64_t limit_ppb, defect_ns;
+    uint64_t began_ns; // after the run began
 };
 
 static void record_row(const struct row *row)
 {
-    struct json *json = emit_record("measurement");
+    emit_record("measurement");
 
-    json_string(json, "clock", row->clock);
-    json_u64(json, "window_ns", row->window_ns);
-    json_u64(json, "samples", row->samples);
-    json_u64(json, "segments", row->segments);
-    record_interval(json, "low_hz", "high_hz", row->known, row->rate);
-    if (row->known)
-        json_decimal(json, "estimate_hz", row->rate.estimate, 3);
+    record_string("clock", row->clock);
+    record_u64("window_ns", row->window_ns);
+    record_u64("samples", row->samples);
+    record_u64("segments", row->segments);
+    record_interval("low_hz", "high_hz", row->rate);
+    if (row->rate)
+        record_decimal("estimate_hz", row->rate->estimate, 3);
     else
-        json_null(json, "estimate_hz");
-    record_interval(json, "raw_low_hz", "raw_high_hz", row->raw_known, row->raw);
-    json_u64(json, "limit_ppb", row->limit_ppb);
-    json_u64(json, "defect_ns", row->defect_ns);
-    json_string(json, "status", row->status);
+        record_null("estimate_hz");
+    record_interval("raw_low_hz", "raw_high_hz", row->raw);
+    record_u64("limit_ppb", row->limit_ppb);
+    record_u64("defect_ns", row->defect_ns);
+    record_string("status", row->status);
+    record_u64("began_ns", row->began_ns);
     emit_record_end();
 }
 
 static void record_measurements(const struct measurement *measurement)
 {
+    uint64_t began_ns = to_ns(measurement, measurement->began_cycles);
     struct row all = {
         .clock = "all",
         .status =
             measurement_status_word(measurement->decided ? MEASUREMENT_OK : MEASUREMENT_EMPTY),
         .window_ns = measurement->window_ns,
         .samples = measurement->samples,
-        .known = measurement->decided,
-        .raw_known = measurement->decided && measurement->raw_known,
-        .rate = measurement->all,
-        .raw = measurement->raw,
+        .rate = measurement->decided ? &measurement->all : NULL,
+        .raw = measurement->decided && measurement->raw_known ? &measurement->raw : NULL,
         .limit_ppb = measurement->decided ? measurement->limit_ppb : 0,
+        .began_ns = began_ns,
     };
 
     for (size_t i = 0; i < measurement->count; i++) {
@@ -156,12 +157,11 @@ static void record_measurements(const struct measurement *measurement)
             .window_ns = to_ns(measurement, run->last_cycles - run->first_cycles),
             .samples = run->track.samples,
             .segments = run->track.segments,
-            .known = bounded(run),
-            .raw_known = bounded(run),
-            .rate = run->widened,
-            .raw = run->raw,
+            .rate = bounded(run) ? &run->widened : NULL,
+            .raw = bounded(run) ? &run->raw : NULL,
             .limit_ppb = run->limit_ppb,
             .defect_ns = run->defect_ns,
+            .began_ns = began_ns,
         };
         if (!run->sampled)
             continue;
@@ -174,14 +174,14 @@ static void record_measurements(const struct measurement *measurement)
     record_row(&all);
 }
 
-static void write_row(const char *name, uint64_t samples, struct rate_interval rate,
+static void write_row(const char *name, uint64_t samples, const struct rate_interval *rate,
                       const char *remark)
 {
     char low[DECIMAL_SIZE], high[DECIMAL_SIZE], half[DECIMAL_SIZE];
 
     emit_text("  %-8s %9llu  %s .. %s MHz  +-%s ppm%s%s\n", name, (unsigned long long)samples,
-              text_decimal(low, rate.low, 9, 6), text_decimal(high, rate.high, 9, 6),
-              text_decimal(half, rate_half_width_ppb(rate), 3, 3), remark[0] ? "  " : "", remark);
+              text_decimal(low, rate->low, 9, 6), text_decimal(high, rate->high, 9, 6),
+              text_decimal(half, rate_half_width_ppb(*rate), 3, 3), remark[0] ? "  " : "", remark);
 }
 
 static void write_rows(const struct measurement *measurement)
@@ -192,7 +192,7 @@ static void write_rows(const struct measurement *measurement)
         if (!run->sampled)
             continue;
         if (bounded(run))
-            write_row(run->clock->name, run->track.samples, run->widened,
+            write_row(run->clock->name, run->track.samples, &run->widened,
                       run->result == MEASUREMENT_OK ? "" : measurement_status_word(run->result));
         else
             emit_text("  %-8s %9llu  %s\n", run->clock->name,
@@ -203,7 +203,7 @@ static void write_rows(const struct measurement *measurement)
                           : "too few readings to enclose the rate");
     }
     if (measurement->decided)
-        write_row("all", measurement->samples, measurement->all, "");
+        write_row("all", measurement->samples, &measurement->all, "");
 }
 
 static void write_brackets(const struct measurement *measurement)
@@ -255,14 +255,14 @@ static void write_incident(const struct measurement *measurement, size_t number)
     uint64_t before_ns = to_ns(measurement, incident->before_cycles);
 
     name_suspects(measurement, incident, suspects, sizeof(suspects));
-    struct json *json = emit_record("step");
-    json_string(json, "clock", suspects);
-    json_string(json, "kind", incident->is_step ? "step" : "rate");
-    json_u64(json, "segment", number + 1);
-    json_u64(json, "after_ns", after_ns);
-    json_u64(json, "before_ns", before_ns);
-    json_s64(json, "low_ns", low_ns);
-    json_s64(json, "high_ns", high_ns);
+    emit_record("step");
+    record_string("clock", suspects);
+    record_string("kind", incident->is_step ? "step" : "rate");
+    record_u64("segment", number + 1);
+    record_u64("after_ns", after_ns);
+    record_u64("before_ns", before_ns);
+    record_s64("low_ns", low_ns);
+    record_s64("high_ns", high_ns);
     emit_record_end();
 
     text_decimal(from, after_ns, 9, 6);
@@ -294,12 +294,12 @@ static void write_bus(const struct measurement *measurement)
 
     if (!measurement->bus_known)
         return;
-    struct json *json = emit_record("rate");
-    json_string(json, "clock", "lapic");
-    json_string(json, "of", "bus");
-    record_interval(json, "low_hz", "high_hz", true, measurement->bus);
-    json_decimal(json, "estimate_hz", measurement->bus.estimate, 3);
-    json_string(json, "against", measurement->bus_against);
+    emit_record("rate");
+    record_string("clock", "lapic");
+    record_string("of", "bus");
+    record_interval("low_hz", "high_hz", &measurement->bus);
+    record_decimal("estimate_hz", measurement->bus.estimate, 3);
+    record_string("against", measurement->bus_against);
     emit_record_end();
     emit_text("  the LAPIC timer runs at %s MHz +-%s ppm, measured against %s\n",
               text_decimal(megahertz, measurement->bus.estimate, 9, 6),

@@ -27,20 +27,21 @@ void report_options(const struct options *options)
     emit_point(options->error_count == 0, NULL, "every option is understood");
 }
 
-void report_platform(const struct platform *platform)
+void report_platform(const struct platform *platform, uint64_t start_tsc)
 {
     const struct boot_info *boot = platform->boot;
     const struct acpi_tables *acpi = &platform->acpi;
     unsigned memory_mib = (unsigned)(platform->memory_bytes >> 20);
-    struct json *json = emit_record("start");
+    emit_record("start");
 
-    json_u64(json, "version", 1);
-    json_string(json, "hypertick", HYPERTICK_VERSION);
-    json_string(json, "boot", boot_protocol_word(boot->protocol));
-    json_string(json, "loader", boot->loader[0] ? boot->loader : NULL);
-    json_u64(json, "cpus", acpi->cpus ? acpi->cpus : 1);
-    json_u64(json, "memory_mib", memory_mib);
-    json_string(json, "options", boot->cmdline);
+    record_u64("version", 1);
+    record_string("hypertick", HYPERTICK_VERSION);
+    record_string("boot", boot_protocol_word(boot->protocol));
+    record_string("loader", boot->loader[0] ? boot->loader : NULL);
+    record_u64("cpus", acpi->cpus ? acpi->cpus : 1);
+    record_u64("memory_mib", memory_mib);
+    record_string("options", boot->cmdline);
+    record_u64("tsc", start_tsc);
     emit_record_end();
 
     emit_text("machine   ");

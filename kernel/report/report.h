@@ -9,7 +9,7 @@
 // report/platform.c
 void report_banner(const struct boot_info *boot);
 void report_options(const struct options *options);
-void report_platform(const struct platform *platform);
+void report_platform(const struct platform *platform, uint64_t start_tsc);
 void report_sinks(void);
 
 // report/detection.c

@@ -20,24 +20,24 @@ static void write_verdict(const struct judged_claim *judged, bool measured)
     char error[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
     const char *clock = claim_clock_word(claim->clock);
     const char *verdict = verdict_word(judgement->verdict);
-    struct json *json = emit_record("verdict");
+    emit_record("verdict");
 
-    json_string(json, "source", claim->source);
-    json_string(json, "clock", clock);
+    record_string("source", claim->source);
+    record_string("clock", clock);
     if (measured) {
-        json_s64(json, "error_ppb", judgement->error_ppb);
-        json_s64(json, "low_ppb", judgement->low_ppb);
-        json_s64(json, "high_ppb", judgement->high_ppb);
-        json_u64(json, "allowed_ppb", judgement->allowed_ppb);
+        record_s64("error_ppb", judgement->error_ppb);
+        record_s64("low_ppb", judgement->low_ppb);
+        record_s64("high_ppb", judgement->high_ppb);
+        record_u64("allowed_ppb", judgement->allowed_ppb);
     } else {
-        json_null(json, "error_ppb");
-        json_null(json, "low_ppb");
-        json_null(json, "high_ppb");
-        json_null(json, "allowed_ppb");
+        record_null("error_ppb");
+        record_null("low_ppb");
+        record_null("high_ppb");
+        record_null("allowed_ppb");
     }
-    json_string(json, "verdict", verdict);
-    json_bool(json, "nominal", claim->nominal);
-    json_string(json, "reason", judged->reason);
+    record_string("verdict", verdict);
+    record_bool("nominal", claim->nominal);
+    record_string("reason", judged->reason);
     emit_record_end();
 
     text_signed_decimal(error, judgement->error_ppb, 3, 3);
@@ -63,11 +63,11 @@ static void write_verdict(const struct judged_claim *judged, bool measured)
 
 static void write_expectation(const struct judged_expectation *judged)
 {
-    struct json *json = emit_record("expect");
+    emit_record("expect");
 
-    json_string(json, "expect", judged->expectation->text);
-    json_string(json, "result", judged->met ? "pass" : "fail");
-    json_string(json, "actual", judged->actual);
+    record_string("expect", judged->expectation->text);
+    record_string("result", judged->met ? "pass" : "fail");
+    record_string("actual", judged->actual);
     emit_record_end();
     emit_text("  expected %-32s  %s (found %s)\n", judged->expectation->text,
               judged->met ? "pass" : "FAIL", judged->actual);
@@ -108,14 +108,14 @@ void report_end(const struct judged *judged, const uint64_t *guest_ns)
         [OUTCOME_FAIL] = "FAIL",
     };
 
-    struct json *json = emit_record("end");
-    json_string(json, "result", words[judged->outcome]);
-    json_string(json, "reason", judged->reason);
-    json_u64(json, "records", emit_record_count() + 1);
+    emit_record("end");
+    record_string("result", words[judged->outcome]);
+    record_string("reason", judged->reason);
+    record_u64("records", emit_record_count() + 1);
     if (guest_ns)
-        json_u64(json, "guest_ns", *guest_ns);
+        record_u64("guest_ns", *guest_ns);
     else
-        json_null(json, "guest_ns");
+        record_null("guest_ns");
     emit_record_end();
     emit_diagnostic("%s: %s", lines[judged->outcome], judged->reason);
     emit_plan();

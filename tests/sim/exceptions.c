@@ -14,20 +14,20 @@ __asm__(".pushsection .rodata\n\t.balign 4\n"
         "\t.globl machine_fixups_end\nmachine_fixups_end:\n\t.popsection");
 char stack_guard[PAGE_SIZE];
 
-static uint64_t fault_address;
+static uint64_t page_fault_at;
 
 static void raise(unsigned vector, uint64_t address)
 {
     struct trap_frame frame = {.vector = vector, .rip = 0x100123, .cs = 8, .rflags = 2};
 
-    fault_address = address;
+    page_fault_at = address;
     trap_handle(&frame);
 }
 
 uint64_t machine_cr2(void)
 {
     sim_operation();
-    return fault_address;
+    return page_fault_at;
 }
 
 void machine_raise_de(void)

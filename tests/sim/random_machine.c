@@ -223,6 +223,10 @@ void random_machine(struct random_machine *machine, uint64_t seed, unsigned wind
     config->acpi.in_ebda = chance(&random, 50);
     config->screen = chance(&random, 50);
     config->com1.present = chance(&random, 80);
+    if (chance(&random,
+               20)) // ten or twenty times as fast as 115200 baud, for the sake of the test's time
+        config->com1.byte_ns = config->com2.byte_ns =
+            (uint32_t)sim_random_range(&random, 4000, 8000);
     make_latency(config, &random);
     make_tsc(config, &random);
     make_clocks(machine, &random);

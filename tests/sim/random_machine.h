@@ -37,3 +37,6 @@ size_t random_seeds(size_t runs, bool (*check)(uint64_t seed, bool loud));
 // machine, took too long, wrote an unsound record, gave a clock the wrong status, or the truth lies
 // outside of an enclosure.
 const char *random_check(const struct random_machine *machine, const struct sim_result *result);
+// The part of it that is about the combined enclosure and the bus rate.
+const char *random_check_combined(const struct random_machine *machine,
+                                  const struct sim_result *result);

@@ -236,11 +236,51 @@ static void test_small_steps(void **state)
     assert_int_equal(random_seeds(1000, check_small_step), 0);
 }
 
+// One clock runs fast or slow for a while, as one that catches up does. That is found, and what is
+// proven in the end is true all the same.
+static bool check_change_of_rate(uint64_t seed, bool loud)
+{
+    uint64_t random = ~seed, start_ns, length_ns;
+    int64_t rounds;
+
+    random_machine(&machine, seed, 30, RANDOM_SOUND);
+    const char *wrong = find_window(&start_ns, &length_ns, &rounds);
+    if (wrong)
+        return complain(wrong, loud);
+    if (rounds < 1000)
+        return true;
+    size_t index = sim_random_range(&random, 0, RANDOM_CLOCKS - 1);
+    struct sim_clock *clock = clock_at(index);
+    // For a tenth of the window, by enough to be off by four times its threshold in the end.
+    uint64_t for_ns = length_ns / 10;
+    int64_t ppb = (int64_t)(threshold_ns(index) * 4 * BILLION / for_ns);
+    uint64_t at_ns = start_ns + sim_random_range(&random, length_ns / 4, length_ns / 2);
+    clock->event_count = 2;
+    clock->events[0] = (struct sim_event){at_ns, SIM_RATE,
+                                          sim_random(&random) & 1 ? BILLION + ppb : BILLION - ppb};
+    clock->events[1] = (struct sim_event){at_ns + for_ns, SIM_RATE, BILLION};
+    sim_run(&machine.config, &result);
+    if (result.exit == SIM_HUNG || result.violation_count)
+        wrong = "the run hung or broke a rule";
+    else if (!record_count(result.com2.bytes, "step"))
+        wrong = "nothing was found";
+    else
+        wrong = random_check_combined(&machine, &result);
+    return complain(wrong, loud);
+}
+
+static void test_changes_of_rate(void **state)
+{
+    (void)state;
+    assert_int_equal(random_seeds(1000, check_change_of_rate), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_large_steps),
         cmocka_unit_test(test_small_steps),
+        cmocka_unit_test(test_changes_of_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,56 @@
+#include "tests/sim/run.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+struct sim_result result;
+
+void run(const struct sim_config *config)
+{
+    const char *lines = result.com2.bytes;
+    struct record record;
+
+    sim_run(config, &result);
+    sim_print_violations(&result);
+    assert_int_equal(result.violation_count, 0);
+    assert_int_not_equal(result.exit, SIM_HUNG);
+    while (record_next(&lines, &record))
+        if (!record_is_sound(&record))
+            fail_msg("no sound record: %.*s", (int)record.length, record.line);
+    assert_int_equal(*lines, 0);
+}
+
+struct record find(const char *name, const char *key, const char *value)
+{
+    struct record record;
+
+    if (!record_find(result.com2.bytes, name, key, value, &record))
+        fail_msg("there is no %s record with %s %s in\n%s\n%s", name, key, value, result.com1.bytes,
+                 result.com2.bytes);
+    return record;
+}
+
+void expect(struct record record, const char *key, const char *value)
+{
+    if (!record_is(&record, key, value))
+        fail_msg("expected %s to be %s: %.*s", key, value, (int)record.length, record.line);
+}
+
+void expect_end(const char *outcome)
+{
+    expect(find("end", NULL, NULL), "result", outcome);
+}
+
+int64_t number(struct record record, const char *key)
+{
+    int64_t value = 0;
+
+    if (!record_integer(&record, key, &value))
+        fail_msg("%s is no integer: %.*s", key, (int)record.length, record.line);
+    return value;
+}
