@@ -168,9 +168,8 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
         return;
     text_decimal(ppm, measurement->half_width_ppb, 3, 3);
     text_format(&text, "%s; the TSC runs at %s MHz, +-%s ppm",
-                platform->scan.present || platform->scan.block_count
-                    ? "the hypervisor states no rate"
-                    : "no hypervisor",
+                platform->scan.present || platform->scan.block_count ? "no rate is claimed"
+                                                                     : "no hypervisor",
                 megahertz, ppm);
 }
 

@@ -15,7 +15,8 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss; // by the CPU
 };
 
-_Static_assert(sizeof(struct trap_frame) == 22 * 8, "register_names has a name for each");
+_Static_assert(sizeof(struct trap_frame) == 22 * sizeof(uint64_t),
+               "register_names has a name for each");
 
 void trap_handle(struct trap_frame *frame);
 

@@ -65,10 +65,10 @@ const struct signature *signature_find(const char bytes[12])
     return NULL;
 }
 
-static char option_form(char character)
+static int option_form(char character)
 {
     if (character >= 'A' && character <= 'Z')
-        return (char)(character - 'A' + 'a');
+        return character - 'A' + 'a';
     return character == ' ' ? '-' : character;
 }
 

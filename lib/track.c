@@ -173,7 +173,7 @@ struct slope track_slope(const struct track *track)
 {
     struct narrow tail;
 
-    if (track->segments != 1 || track->samples < 2 * NARROW_AMONG ||
+    if (track->segments != 1 || track->samples < 2ull * NARROW_AMONG ||
         recall_count(&track->recall) < NARROW_AMONG)
         return (struct slope){0, 0};
     narrow_reset(&tail);

@@ -301,7 +301,7 @@ static void write_bus(const struct measurement *measurement)
     record_decimal("estimate_hz", measurement->bus.estimate, 3);
     record_string("against", measurement->bus_against);
     emit_record_end();
-    emit_text("  the LAPIC timer runs at %s MHz +-%s ppm, measured against %s\n",
+    emit_text("  the LAPIC timer runs at %s MHz +-%s ppm by %s\n",
               text_decimal(megahertz, measurement->bus.estimate, 9, 6),
               text_decimal(half, rate_half_width_ppb(measurement->bus), 3, 3),
               measurement->bus_against);

@@ -1,8 +1,8 @@
 // The truth: the host's TSC rate, per second of its CLOCK_MONOTONIC, while a guest runs.
 //
-// Runs until standard input closes, then prints "LOW HIGH HZ": the rate is proven to lie in [LOW, HIGH]
-// by brackets at both ends, and is estimated as HZ. QEMU's emulated clocks run on CLOCK_MONOTONIC and its
-// TSC, under TCG, on the host's, so this is what the guest should find.
+// Runs until standard input closes, then prints "LOW HIGH HZ": the rate is proven to lie in [LOW,
+// HIGH] by brackets at both ends, and is estimated as HZ. QEMU's emulated clocks run on
+// CLOCK_MONOTONIC and its TSC, under TCG, on the host's, so this is what the guest should find.
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,8 +44,8 @@ int main(void)
     struct instant start = narrowest();
     char byte;
 
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        continue;
+    while (read(STDIN_FILENO, &byte, 1) > 0) {
+    }
     struct instant end = narrowest();
     double seconds = (double)(end.ns - start.ns) / BILLION;
     double low = (double)(end.before - start.after) / (seconds + 1e-9);
