@@ -20,11 +20,19 @@ struct examination {
     unsigned up, down, still;
 };
 
+// A count that ends may have ended during a stall.
+static void begin_again(const struct clock_run *run)
+{
+    if (!run->info.wraps)
+        run->clock->restart();
+}
+
 // Takes the readings, leaving out `between` after each.
 static void take(struct examination *examination, const struct clock_run *run, unsigned between)
 {
     uint64_t modulus = run->info.modulus;
 
+    begin_again(run);
     examination->up = examination->down = examination->still = 0;
     for (unsigned i = 0; i < WARM_UP_READINGS; i++)
         run->clock->read(&examination->readings[0]);
@@ -49,6 +57,7 @@ static bool moves(const struct clock_run *run)
 {
     struct bracket first, next;
 
+    begin_again(run);
     run->clock->read(&first);
     for (unsigned i = 0; i < PATIENCE_READINGS; i++) {
         run->clock->read(&next);
@@ -135,7 +144,9 @@ void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles)
             take(&examination, run, between);
             run->step_ticks = settle(run->step_ticks, fit_step(run, &examination, tsc_step_cycles));
         }
-        if (track_enclosure(&run->track, &run->probe_low, &run->probe_high))
+        if (track_enclosure(&run->track, &run->probe_low, &run->probe_high) ||
+            examination.readings[READINGS - 1].after - examination.readings[0].before >
+                PATIENCE_CYCLES / 8)
             break;
     }
     if (run->step_ticks > 1) {

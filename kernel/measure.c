@@ -331,17 +331,15 @@ void measure_window(struct measurement *measurement, const struct options *optio
 {
     uint64_t tsc_millihertz = choose_clocks(measurement);
 
-    if (!measurement->tsc_advances) {
-        measurement->undecided = "the TSC does not advance";
-        return;
-    }
-    if (!measurement->window_clock) {
-        measurement->undecided = "no reference clock of known rate is live";
+    start_tracks(measurement);
+    if (!measurement->tsc_advances || !measurement->window_clock) {
+        measurement->undecided = measurement->tsc_advances
+                                     ? "no reference clock of known rate is live"
+                                     : "the TSC does not advance";
         return;
     }
     // The first passes through the sampling code cost more than the later ones (translation in an
     // emulator, cold caches elsewhere): they are made before the window.
-    start_tracks(measurement);
     for (unsigned i = 0; i < WARM_UP_ROUNDS; i++)
         sample_round(measurement);
     for (size_t i = 0; i < measurement->count; i++)

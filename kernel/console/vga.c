@@ -7,7 +7,6 @@
 #define VGA_TEXT   0xb8000u
 #define COLUMNS    80
 #define ROWS       25
-#define ROW_BYTES  (COLUMNS * 2)
 #define ATTRIBUTE  0x07 // light grey on black
 #define BLANK_PAIR (((uint32_t)ATTRIBUTE << 8 | ' ') * 0x10001u)
 
@@ -17,6 +16,8 @@
 #define CURSOR_LOW  0x0f
 
 static unsigned row, column;
+// What the screen shows, as pairs of cells: reading it back from the device costs an exit each.
+static uint32_t shown[ROWS * COLUMNS / 2];
 
 // There is a controller if its cursor register holds what is written to it. Memory alone proves
 // nothing: machines without a screen have plain memory at the same address.
@@ -42,10 +43,12 @@ static bool memory_holds(void)
     return holds;
 }
 
-static void clear_row(unsigned at)
+static void show_pair(unsigned index, uint32_t pair)
 {
-    for (unsigned i = 0; i < ROW_BYTES; i += 4)
-        machine_mmio_write32(VGA_TEXT + at * ROW_BYTES + i, BLANK_PAIR);
+    if (shown[index] == pair)
+        return;
+    shown[index] = pair;
+    machine_mmio_write32(VGA_TEXT + index * 4, pair);
 }
 
 static void new_line(void)
@@ -54,9 +57,8 @@ static void new_line(void)
     if (++row < ROWS)
         return;
     row = ROWS - 1;
-    for (unsigned i = 0; i < (ROWS - 1) * ROW_BYTES; i += 4)
-        machine_mmio_write32(VGA_TEXT + i, machine_mmio_read32(VGA_TEXT + ROW_BYTES + i));
-    clear_row(ROWS - 1);
+    for (unsigned i = 0; i < ROWS * COLUMNS / 2; i++)
+        show_pair(i, i < (ROWS - 1) * COLUMNS / 2 ? shown[i + COLUMNS / 2] : BLANK_PAIR);
 }
 
 static void move_cursor(void)
@@ -73,8 +75,10 @@ static bool open(void)
 {
     if (!controller_holds(0x55) || !controller_holds(0xaa) || !memory_holds())
         return false;
-    for (unsigned i = 0; i < ROWS; i++)
-        clear_row(i);
+    for (unsigned i = 0; i < ROWS * COLUMNS / 2; i++) {
+        shown[i] = 0;
+        show_pair(i, BLANK_PAIR);
+    }
     row = column = 0;
     move_cursor();
     return true;
@@ -89,9 +93,10 @@ static bool write(const char *bytes, size_t length)
         }
         if (column == COLUMNS)
             new_line();
-        machine_mmio_write16(VGA_TEXT + row * ROW_BYTES + column * 2,
-                             (uint16_t)(ATTRIBUTE << 8 | (uint8_t)bytes[i]));
-        column++;
+        unsigned cell = row * COLUMNS + column++;
+        unsigned shift = cell % 2 * 16;
+        uint32_t value = (uint32_t)ATTRIBUTE << 8 | (uint8_t)bytes[i];
+        show_pair(cell / 2, (shown[cell / 2] & ~(0xffffu << shift)) | value << shift);
     }
     move_cursor();
     return true;

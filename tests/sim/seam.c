@@ -103,11 +103,6 @@ void machine_mmio_write32(uint64_t address, uint32_t value)
     mmio_write_sized(address, 4, value);
 }
 
-void machine_mmio_write16(uint64_t address, uint16_t value)
-{
-    mmio_write_sized(address, 2, value);
-}
-
 bool machine_rdmsr(uint32_t msr, uint64_t *value)
 {
     enum sim_access access = msr_access(msr);

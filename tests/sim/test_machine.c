@@ -111,7 +111,7 @@ static void touch_what_is_not_there(const struct boot_info *boot)
     (void)machine_in32(0x608);
     (void)machine_mmio_read32(0xfed00000); // allowed
     machine_mmio_write32(0xfed00010, 1);
-    machine_mmio_write16(0xb8000, 0x0741);
+    machine_mmio_write32(0xb8000, 0x07200741);
     (void)machine_mmio_read32(0xfee00030);
     machine_wrmsr(0x10, 0);
     machine_out8(0xf4, 0x10);

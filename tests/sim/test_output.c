@@ -128,8 +128,8 @@ static void write_debugcon_and_screen(const struct boot_info *boot)
     (void)boot;
     debugcon_reads = machine_in8(0xe9);
     machine_out8(0xe9, '!');
-    machine_mmio_write16(0xb8000, 0x0700 | 'A');
-    machine_mmio_write16(0xb8000 + 2 * (80 * 24 + 79), 0x0700 | 'Z');
+    machine_mmio_write32(0xb8000, 0x07200700 | 'A');
+    machine_mmio_write32(0xb8000 + 2 * (80 * 24 + 78), 0x07000720 | 'Z' << 16);
     assert_int_equal(machine_mmio_read32(0xb8000), 0x07200741);
 }
 
