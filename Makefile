@@ -92,12 +92,12 @@ coverage: ## show which lines of lib/ and kernel/ the unit and sim tests reach
 	$(SUBMAKE) coverage-report BUILD=$(BUILD)/coverage \
 	    INSTRUMENT='-fprofile-instr-generate -fcoverage-mapping'
 
-FUZZ_SECONDS := 30
 bench: ## measure accuracy, speed and size: RUNS=20, PEERS=1 for Linux beside it
-	@tools/setup --needed-for run
+	@tools/setup --needed-for bench
 	$(SUBMAKE) all
 	@$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH_FLAGS)
 
+FUZZ_SECONDS := 30
 fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=30
 	@tools/setup --needed-for fuzz
 	$(SUBMAKE) fuzz-run BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \

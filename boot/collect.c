@@ -35,19 +35,18 @@ void boot_copy_string(struct boot_info *boot, const struct phys *phys, uint64_t 
     boot_note(boot, "the %s is longer than %zu bytes and was cut", what, size - 1);
 }
 
-void boot_add_region(struct boot_info *boot, uint64_t base, uint64_t length, uint32_t type)
+bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint64_t length,
+                     uint32_t type)
 {
-    if (!length) // QEMU's microvm has one: it says nothing, so nothing is lost
-        return;
-    if (base + length < base) {
-        boot_note(boot, "memory map: base 0x%llx, length 0x%llx wraps: left out",
-                  (unsigned long long)base, (unsigned long long)length);
-        return;
-    }
-    if (boot->region_count == BOOT_REGIONS_MAX) {
+    if (index >= BOOT_REGIONS_MAX) {
         boot_note(boot, "memory map: more than %u entries, the rest were left out",
                   BOOT_REGIONS_MAX);
-        return;
+        return false;
     }
-    boot->regions[boot->region_count++] = (struct memory_region){base, length, type};
+    if (base + length < base)
+        boot_note(boot, "memory map: base 0x%llx, length 0x%llx wraps: left out",
+                  (unsigned long long)base, (unsigned long long)length);
+    else if (length) // QEMU's microvm has an empty one: it says nothing, so nothing is lost
+        boot->regions[boot->region_count++] = (struct memory_region){base, length, type};
+    return true;
 }

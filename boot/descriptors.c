@@ -39,8 +39,9 @@ _Static_assert(sizeof(struct gate) == 16 && sizeof(struct task_state) == 104 &&
                "fixed by the CPU");
 
 // boot/traps.asm
-#define EXCEPTIONS 32
-extern const uint64_t trap_stubs[EXCEPTIONS + 1]; // the last one is for all interrupts
+#define EXCEPTIONS      32
+#define TRAP_STUB_BYTES 9
+extern const char trap_stubs[EXCEPTIONS + 1][TRAP_STUB_BYTES]; // the last one is for all interrupts
 void descriptors_load(const struct pointer *gdt, const struct pointer *idt, uint16_t tss_selector);
 
 // Exceptions that may come when the stack in use is not fit for them get a stack each: NMI, double
@@ -58,7 +59,7 @@ void descriptors_install(void)
     uint64_t base = (uint64_t)&task_state;
 
     for (unsigned i = 0; i < VECTORS; i++) {
-        uint64_t stub = trap_stubs[i < EXCEPTIONS ? i : EXCEPTIONS];
+        uint64_t stub = (uint64_t)trap_stubs[i < EXCEPTIONS ? i : EXCEPTIONS];
         idt[i] = (struct gate){
             .offset_low = (uint16_t)stub,
             .offset_middle = (uint16_t)(stub >> 16),

@@ -24,8 +24,11 @@ void boot_note(struct boot_info *boot, const char *format, ...)
 void boot_copy_string(struct boot_info *boot, const struct phys *phys, uint64_t address,
                       const char *what, char *to, size_t size);
 
-// Adds a region of the memory map; an empty one is left out, one that wraps too, with a note.
-void boot_add_region(struct boot_info *boot, uint64_t base, uint64_t length, uint32_t type);
+// Adds entry `index`, counted from 0, of the memory map; an empty one is left out, one that wraps
+// too, with a note. False, with a note: `index` has reached BOOT_REGIONS_MAX, and the rest of the
+// map is left out, so that the length that a loader claims bounds nothing.
+bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint64_t length,
+                     uint32_t type);
 
 // Installs our GDT, TSS and IDT (boot/descriptors.c).
 void descriptors_install(void);

@@ -8,6 +8,9 @@ extern boot_main, boot_stack_top, page_tables, bss_start, bss_end, stack_guard
 
 COM1        equ 0x3F8
 VGA_TEXT    equ 0xB8000
+VGA_ROW     equ 80 * 2
+VGA_ROWS    equ 25
+BLANK_PAIR  equ 0x0F200F20          ; two blanks, white on black
 FAIL_STATUS equ 0x11
 EXIT_PORT   equ 0xF4
 
@@ -51,8 +54,8 @@ entry32:
     lgdt [gdt_pointer]
     jmp 0x08:entry64
 
-; CPUID exists if EFLAGS.ID can be changed; long mode if 0x80000001 EDX bit 29 says so.
-require_long_mode:
+; CPUID exists if EFLAGS.ID can be changed; ZF is set if not.
+find_cpuid:
     pushfd
     pop eax
     mov ecx, eax
@@ -64,6 +67,11 @@ require_long_mode:
     push ecx
     popfd
     xor eax, ecx
+    ret
+
+; Long mode exists if leaf 0x80000001 EDX bit 29 says so.
+require_long_mode:
+    call find_cpuid
     jz no_long_mode
     mov eax, 0x80000000
     cpuid
@@ -110,18 +118,26 @@ no_long_mode:
     out dx, al
     jmp .next
 .screen:
+    mov edi, VGA_TEXT
+    mov eax, BLANK_PAIR         ; leaves the attribute in AH
+    mov ecx, VGA_ROWS * VGA_ROW / 4
+    rep stosd
     mov esi, sentence
     mov edi, VGA_TEXT
-    mov ah, 0x0F                ; white on black
 .character:
     lodsb
     test al, al
     jz .leave
     cmp al, ' '
-    jb .character               ; the line end
+    jb .line_end
     stosw
     jmp .character
+.line_end:
+    mov edi, VGA_TEXT + VGA_ROW
+    jmp .character
 .leave:
+    call find_cpuid
+    jz .halt
     mov eax, 1
     cpuid
     bt ecx, 31                  ; under a hypervisor only: elsewhere the port may be anything

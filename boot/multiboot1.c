@@ -31,14 +31,15 @@ _Static_assert(sizeof(struct information) == 68 && sizeof(struct map_entry) == 2
 static void parse_map(struct boot_info *boot, const struct phys *phys, uint64_t address,
                       uint64_t length)
 {
-    while (length >= sizeof(struct map_entry)) {
+    for (unsigned i = 0; length >= sizeof(struct map_entry); i++) {
         const struct map_entry *entry = phys_view(phys, address, sizeof(*entry));
         if (!entry || entry->size < MAP_ENTRY_REST || entry->size > length - sizeof(uint32_t)) {
             boot_note(boot, "memory map: the entry at 0x%llx is cut off",
                       (unsigned long long)address);
             return;
         }
-        boot_add_region(boot, entry->base, entry->length, entry->type);
+        if (!boot_add_region(boot, i, entry->base, entry->length, entry->type))
+            return;
         address += entry->size + sizeof(uint32_t);
         length -= entry->size + sizeof(uint32_t);
     }
@@ -63,7 +64,7 @@ void multiboot1_parse(struct boot_info *boot, const struct phys *phys, uint64_t 
     if (information->flags & FLAG_MMAP) {
         parse_map(boot, phys, information->mmap_addr, information->mmap_length);
     } else if (information->flags & FLAG_MEMORY) {
-        boot_add_region(boot, 0, (uint64_t)information->mem_lower_kib << 10, MEMORY_RAM);
-        boot_add_region(boot, 1u << 20, (uint64_t)information->mem_upper_kib << 10, MEMORY_RAM);
+        boot_add_region(boot, 0, 0, (uint64_t)information->mem_lower_kib << 10, MEMORY_RAM);
+        boot_add_region(boot, 1, 1u << 20, (uint64_t)information->mem_upper_kib << 10, MEMORY_RAM);
     }
 }

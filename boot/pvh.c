@@ -29,14 +29,15 @@ static void parse_map(struct boot_info *boot, const struct phys *phys, uint64_t 
         boot_note(boot, "the PVH start information is cut off before its memory map");
         return;
     }
-    for (uint32_t i = 0; i < map->memmap_entries && i <= BOOT_REGIONS_MAX; i++) {
+    for (uint32_t i = 0; i < map->memmap_entries; i++) {
         const struct map_entry *entry =
             phys_view(phys, map->memmap_paddr + i * sizeof(*entry), sizeof(*entry));
         if (!entry) {
             boot_note(boot, "memory map: entry %u of %u cannot be read", i, map->memmap_entries);
             return;
         }
-        boot_add_region(boot, entry->base, entry->length, entry->type);
+        if (!boot_add_region(boot, i, entry->base, entry->length, entry->type))
+            return;
     }
 }
 

@@ -1,5 +1,5 @@
 ; One stub for each exception, and one for all interrupts: they make them look alike and call
-; trap_handle.
+; trap_handle. All have the same size, so that boot/descriptors.c needs no table of them.
 
 bits 64
 global trap_stubs, descriptors_load
@@ -8,15 +8,18 @@ extern trap_handle
 ; The exceptions that push an error code: Intel SDM vol. 3A, table 6-1; AMD APM vol. 2, 8.1.
 %define HAS_ERROR_CODE(v) (v == 8 || (v >= 10 && v <= 14) || v == 17 || v == 21 || v == 29 || v == 30)
 
+STUB_BYTES equ 9                ; TRAP_STUB_BYTES in boot/descriptors.c
+
 section .text
+trap_stubs:
 %assign vector 0
 %rep 33
-stub_ %+ vector:
 %if !HAS_ERROR_CODE(vector)
     push byte 0
 %endif
     push byte vector
-    jmp enter
+    jmp near enter
+    times (vector + 1) * STUB_BYTES - ($ - trap_stubs) nop
 %assign vector vector + 1
 %endrep
 
@@ -68,12 +71,3 @@ descriptors_load:
     lidt [rsi]
     ltr dx
     ret
-
-section .rodata
-align 8
-trap_stubs:
-%assign vector 0
-%rep 33
-    dq stub_ %+ vector
-%assign vector vector + 1
-%endrep

@@ -89,12 +89,12 @@ static bool debug_exit_is_safe(const struct platform *platform)
 
 _Noreturn void machine_leave(enum outcome outcome, const struct platform *platform)
 {
-    static const char last_line[] = "The machine is halted: it can be switched off.\n";
+    static const char last_line[] = "Halted.\n";
     enum option_exit way = platform ? platform->options.exit : EXIT_AUTO;
 
     if (way == EXIT_QEMU || (way == EXIT_AUTO && debug_exit_is_safe(platform)))
         leave_by_debug_exit(outcome);
-    if (platform && (way == EXIT_ACPI || way == EXIT_AUTO))
+    if (platform && way != EXIT_RESET && way != EXIT_HALT)
         leave_by_acpi(&platform->acpi);
     if (platform && way == EXIT_RESET)
         leave_by_reset(&platform->acpi);

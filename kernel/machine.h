@@ -152,7 +152,7 @@ static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
 {
     uint64_t low, high, value;
     uint32_t after_low, after_high;
-    // IN wants DX and EAX, which RDTSC overwrites: the port waits in ESI and the value in EDI.
+    // IN wants DX and EAX, which RDTSC overwrites: the port and the value wait in other registers.
     __asm__ volatile(MACHINE_BRACKET("movl %k[port], %%edx\n\tinl %%dx, %%eax\n\t"
                                      "movl %%eax, %k[value]")
                      : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value), "=&a"(after_low),

@@ -50,4 +50,5 @@ def command(kernel, accel="tcg", options="", com1="stdio", com2=None, flags=()):
             kind, _, rest = backend.partition(",")
             line += ["-chardev", ",".join(filter(None, (kind, f"id={name}", rest)))]
             line += ["-device", f"isa-serial,chardev={name},index={index}"]
-    return [*line, "-kernel", str(kernel), "-append", options, *flags]
+    # QEMU puts the path before the options, unquoted: relative, it leaves out what the folder is in.
+    return [*line, "-kernel", os.path.relpath(kernel), "-append", options, *flags]

@@ -54,7 +54,8 @@ void report_platform(const struct platform *platform, uint64_t start_tsc)
     else
         emit_text("no ACPI tables\n");
     if (boot->cmdline[0])
-        emit_text("options   %.200s\n", boot->cmdline);
+        emit_text("options   %.87s%s\n", boot->cmdline,
+                  text_length(boot->cmdline) > 87 ? "..." : "");
 
     for (size_t i = 0; i < boot->note_count && i < BOOT_NOTES_MAX; i++)
         emit_note("warning", "boot: %s", boot->notes[i]);

@@ -1,226 +1,418 @@
-#!/usr/bin/env python3
-"""Measures hypertick: how accurate it is, how tight, how fast, how large. docs/bench.md explains.
+#!/usr/bin/python3
+"""Measures hypertick against the truth: how accurate, how tight, how fast, how large.
 
-Ground truth is the host's TSC rate per second of CLOCK_MONOTONIC, measured by tests/bench/truth.c over
-the whole run. Nothing here passes or fails by time; the exit status is 1 only if a guest did not complete
-or if the truth lay outside a proven enclosure.
+docs/bench.md says what every number is and how it is measured. Nothing here passes or fails by
+time. The exit status is 1 only if a run of the image did not complete, or if the truth lay outside
+an enclosure that the image had proven; then what it takes to reproduce that is kept.
 """
+
+from __future__ import annotations
+
 import argparse
-import contextlib
+import datetime
+import hashlib
 import json
 import os
-import statistics
+import platform
+import shutil
+import signal
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Optional
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
-import hypertick_qemu  # noqa: E402
+import accuracy
+import compare
+import elf
+import instructions
+import peers
+from accuracy import BUSY_LOOPS, WINDOWS_MS, Sample
+from guest import PPB, ROOT, Rate, Run, Truth, boot, busy_loops, hypertick_qemu, watch
+from tables import median, number, spread, table
 
-BUILD = ROOT / "build" / "bench"
-IMAGE = ROOT / "build" / "hypertick.elf"
-TIMEOUT_S = 120
-PPB = 1e9
+BUILD = ROOT / "build/bench"
+HERE = Path(__file__).resolve().parent
 
-
-class Failed(Exception):
-    """A guest run that did not complete."""
-
-
-def build() -> None:
-    """The truth program and the floor image."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    here = Path(__file__).parent
-    subprocess.run(["clang", "-O2", here / "truth.c", "-o", BUILD / "truth"], check=True)
-    subprocess.run(["nasm", "-f", "elf64", here / "floor.asm", "-o", BUILD / "floor.o"], check=True)
-    subprocess.run(["ld.lld", "-Ttext=0x100000", "-e", "entry", BUILD / "floor.o", "-o",
-                    BUILD / "floor.elf"], check=True)
+RUNS, QUICK_RUNS = 20, 3
+SPEED_WINDOW_MS = 100
+SPEED_OPTIONS = f"window={SPEED_WINDOW_MS}ms precision=0"
+ONE_PPM_OPTIONS = "window=10s precision=1ppm"
+ONE_PPM_PPB = 1000
 
 
-@contextlib.contextmanager
-def busy_loops(count: int) -> Iterator[None]:
-    """That many processes that do nothing as fast as they can."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+class Bench:
+    """The runs, what they gave, and what went wrong."""
+
+    def __init__(self, image: Path, accel: str, runs: int, linux: Optional[peers.LinuxGuest]):
+        self.image, self.accel, self.runs, self.linux = image, accel, runs, linux
+        self.samples: list[Sample] = []
+        self.linux_runs: list[tuple[int, peers.LinuxRun]] = []  # with the number of busy loops
+        self.one_ppm: list[Run] = []
+        self.floors_s: list[float] = []
+        self.speeds: list[Run] = []
+        self.complete: list[Run] = []
+        self.problems: list[str] = []
+
+    def measure(self) -> None:
+        """Every kind of run, interleaved with those that it is compared with."""
+        boot(self.image, self.accel, SPEED_OPTIONS)  # brings files into the host's cache
+        for busy in BUSY_LOOPS:
+            with busy_loops(busy):
+                for index in range(self.runs):
+                    progress(f"accuracy, {busy} busy loops: round {index + 1} of {self.runs}")
+                    self._round(busy)
+        for index in range(self.runs):
+            progress(f"time to prove 1 ppm: run {index + 1} of {self.runs}")
+            self._keep(self.one_ppm, boot(self.image, self.accel, ONE_PPM_OPTIONS))
+        for index in range(self.runs):
+            progress(f"start and end: pair {index + 1} of {self.runs}")
+            self._pair()
+        progress("")
+
+    def _round(self, busy: int) -> None:
+        for window_ms in WINDOWS_MS:
+            load = os.getloadavg()[0]
+            run = boot(self.image, self.accel, f"window={window_ms}ms precision=0")
+            if self._check(run):
+                self.samples.append(Sample(run, window_ms, busy, load))
+        if self.linux:
+            self.linux_runs.append((busy, peers.boot(self.linux, self.accel)))
+
+    def _pair(self) -> None:
+        """The floor, then the image: neighbours in time, so that they can be compared."""
+        floor = watch(hypertick_qemu.command(BUILD / "floor.elf", self.accel, "", "stdio", "null"))
+        run = boot(self.image, self.accel, SPEED_OPTIONS)
+        if floor.status != 33:
+            self.problems.append(f"the floor image: QEMU ended with status {floor.status}")
+        elif self._check(run):
+            self.floors_s.append(floor.end_s)
+            self.speeds.append(run)
+
+    def _keep(self, runs: list[Run], run: Run) -> None:
+        if self._check(run):
+            runs.append(run)
+
+    def _check(self, run: Run) -> bool:
+        if run.problem:
+            self.report(run, run.problem)
+            return False
+        self.complete.append(run)
+        return True
+
+    def report(self, run: Run, problem: str) -> None:
+        """Keeps what it takes to reproduce a failure."""
+        stem = BUILD / f"failed/{len(self.problems) + 1}"
+        run.save(stem)
+        self.problems.append(f"{problem}\n    kept: {os.path.relpath(stem)}.command, .jsonl, .txt")
+
+    def judge(self, truth: Rate) -> None:
+        for run in self.complete:
+            lies = accuracy.lies(accuracy.judge_run(run, truth))
+            proven = [
+                f"{clock}: {record['low_hz']} to {record['high_hz']} Hz"
+                for clock, record in run.measurements().items()
+                if clock in lies
+            ]
+            if proven:
+                self.report(
+                    run,
+                    f"the truth, {truth.low_hz:.3f} to {truth.high_hz:.3f} Hz, is OUTSIDE what was"
+                    f" proven by {'; '.join(proven)}",
+                )
 
 
-def boot(options: str, accel: str, image: Path = IMAGE) -> dict:
-    """Boots once; gives the records by kind and the times of the first byte and the end, in seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        records = Path(folder) / "records"
-        command = hypertick_qemu.command(image, accel, options,
-                                         com2=hypertick_qemu.file_backend(records))
-        start = time.monotonic()
-        guest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE)
-        assert guest.stdout and guest.stderr
-        first = guest.stdout.read(1)
-        first_s = time.monotonic() - start
-        try:
-            guest.communicate(timeout=TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            guest.kill()
-            guest.communicate()
-            raise Failed(f"no end within {TIMEOUT_S} s: {' '.join(command)}") from None
-        end_s = time.monotonic() - start
-        if guest.returncode not in hypertick_qemu.VERDICTS:
-            raise Failed(f"status {guest.returncode}: {' '.join(command)}")
-        lines = [json.loads(line) for line in records.read_text().splitlines()]
-    by_kind: dict = {}
-    for record in lines:
-        by_kind.setdefault(record["record"], []).append(record)
-    return {"records": by_kind, "first_s": first_s if first else None, "end_s": end_s}
+def progress(text: str) -> None:
+    """On a terminal only: one line that is overwritten."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
 
 
-def row(run: dict, clock: str) -> dict:
-    """The measurement record of a clock, or of `all`."""
-    return next(r for r in run["records"]["measurement"] if r["clock"] == clock)
-
-
-class Truth:
-    """The host's TSC rate, from the construction to close()."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen([BUILD / "truth"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-
-    def close(self) -> tuple[float, float, float]:
-        """The lowest and highest rate that it can have been, and the best guess, in hertz."""
-        out, _ = self.process.communicate("", timeout=60)
-        low, high, hertz = map(float, out.split())
-        return low, high, hertz
-
-
-def spread(values: list[float], places: int = 1) -> str:
-    """Median and extremes."""
-    return (f"{statistics.median(values):.{places}f} "
-            f"[{min(values):.{places}f} .. {max(values):.{places}f}]")
-
-
-def accuracy(runs: int, accel: str) -> tuple[list[dict], list[str]]:
-    """|error|, half-width and whether truth was inside, by window and load."""
-    results: list[dict] = []
-    outside: list[str] = []
-    for window_ms in (10, 100, 1000):
-        for loops in (0, 1, 2):
-            with busy_loops(loops):
-                truth = Truth()
-                boots = [boot(f"window={window_ms}ms precision=0", accel) for _ in range(runs)]
-                low, high, hertz = truth.close()
-            name = f"{window_ms} ms, {loops} busy"
-            half, ratio = [], []
-            inside = 0
-            for run in boots:
-                everything = row(run, "all")
-                rows = run["records"]["measurement"]
-                # The truth is an interval, too: it is outside only if all of it is.
-                bad = [r["clock"] for r in rows if r["low_hz"] is not None
-                       and (high < r["low_hz"] or low > r["high_hz"])]
-                inside += not bad
-                if bad:
-                    outside.append(f"{name}: {', '.join(bad)}: {everything}, truth {low} .. {high}")
-                half.append((everything["high_hz"] - everything["low_hz"]) / 2 / hertz * PPB)
-                ratio += [(r["raw_high_hz"] - r["raw_low_hz"]) / 2 / hertz * PPB / r["limit_ppb"]
-                          for r in rows if r["clock"] != "all" and r["raw_low_hz"] is not None]
-            error = [abs(row(run, "all")["estimate_hz"] - hertz) / hertz * PPB for run in boots]
-            results.append({
-                "name": name, "runs": runs, "inside": inside, "truth_hz": hertz,
-                "truth_half_ppb": (high - low) / 2 / hertz * PPB,
-                "error_ppb": error, "half_width_ppb": half, "limit_ratio": ratio,
-            })
-            print(f"  {name:15s} |error| ppb {statistics.median(error):8.1f} median "
-                  f"{max(error):8.1f} max   half-width ppb {statistics.median(half):8.1f}   "
-                  f"/limit {statistics.median(ratio):.2f}   inside {inside}/{runs}", flush=True)
-    return results, outside
-
-
-def one_ppm(runs: int, accel: str) -> list[float]:
-    """The window that it takes to prove 1 ppm, in milliseconds."""
-    return [row(boot("window=10s precision=1ppm", accel), "all")["window_ns"] / 1e6
-            for _ in range(runs)]
-
-
-def speed(runs: int, accel: str) -> dict:
-    """Times against the floor image, A B A B in one go: in milliseconds."""
-    floor, first, rest = [], [], []
-    boot("window=10ms precision=0", accel)
-    for _ in range(runs):
-        start = time.monotonic()
-        subprocess.run(hypertick_qemu.command(BUILD / "floor.elf", accel, com1=None), check=False,
-                       stdin=subprocess.DEVNULL, timeout=TIMEOUT_S)
-        floor.append((time.monotonic() - start) * 1e3)
-        run = boot("window=10ms precision=0", accel)
-        first.append(run["first_s"] * 1e3)
-        rest.append(run["end_s"] * 1e3 - row(run, "all")["window_ns"] / 1e6)
-    return {"floor_ms": floor, "first_byte_ms": first, "end_less_window_ms": rest}
-
-
-def instructions() -> dict:
-    """Under icount an instruction takes a nanosecond, and the TSC counts nanoseconds."""
-    run = boot("window=10ms precision=0", "icount")
-    everything = row(run, "all")
+def host() -> dict[str, Any]:
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    version = subprocess.run(
+        [hypertick_qemu.QEMU, "--version"], capture_output=True, text=True, check=True
+    )
     return {
-        "firmware and loader, to the entry of the kernel": run["records"]["start"][0]["tsc"],
-        "entry to the beginning of the window": everything["began_ns"],
-        "entry to the end, less the window":
-            run["records"]["end"][0]["guest_ns"] - everything["window_ns"],
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "linux": platform.release(),
+        "qemu": version.stdout.splitlines()[0],
+        "load": os.getloadavg()[0],
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=20, help="runs of each kind (20)")
+def speed(bench: Bench) -> dict[str, list[float]]:
+    """In milliseconds, in pairs: the same index is the same pair."""
+    return {
+        "floor_ms": [1e3 * floor for floor in bench.floors_s],
+        "first_byte_ms": [1e3 * run.watched.first_s for run in bench.speeds],
+        "last_byte_ms": [1e3 * run.watched.last_s for run in bench.speeds],
+        "end_ms": [1e3 * run.watched.end_s for run in bench.speeds],
+    }
+
+
+def text_speed(times: dict[str, list[float]]) -> str:
+    lines = [("floor image: start to exit", spread(times["floor_ms"]), "", "")]
+    for name, what, window_ms in (
+        ("first_byte_ms", "hypertick: start to first byte", 0),
+        ("last_byte_ms", f"hypertick: start to last byte, less {SPEED_WINDOW_MS} ms window",
+         SPEED_WINDOW_MS),
+        ("end_ms", f"hypertick: start to exit, less {SPEED_WINDOW_MS} ms window", SPEED_WINDOW_MS),
+    ):  # fmt: skip
+        own = [value - window_ms for value in times[name]]
+        pairs = list(zip(own, times["floor_ms"]))
+        lines.append(
+            (
+                what,
+                spread(own),
+                spread([value - floor for value, floor in pairs]),
+                spread([value / floor for value, floor in pairs], 2),
+            )
+        )
+    return table(("ms: median [least .. most]", "time", "less floor", "times floor"), lines)
+
+
+def one_ppm(runs: list[Run]) -> dict[str, Any]:
+    """Of the runs that proved it; how many there were says how many did not."""
+    proved = [run for run in runs if _half_width_ppb(run.measurements()["all"]) <= ONE_PPM_PPB]
+    return {
+        "runs": len(runs),
+        "window_ms": [run.measurements()["all"]["window_ns"] / 1e6 for run in proved],
+        "end_ms": [run.watched.end_s * 1e3 for run in proved],
+    }
+
+
+def _half_width_ppb(record: dict[str, Any]) -> float:
+    if record["low_hz"] is None:
+        return float("inf")
+    low_hz, high_hz = float(record["low_hz"]), float(record["high_hz"])
+    return (high_hz - low_hz) / (high_hz + low_hz) * PPB
+
+
+def text_one_ppm(found: dict[str, Any]) -> str:
+    return (
+        f"  proved in {len(found['window_ms'])} of {found['runs']} runs;"
+        f" window {spread(found['window_ms'])} ms,"
+        f" QEMU start to exit {spread(found['end_ms'])} ms"
+    )
+
+
+def linux_row(busy: int, runs: list[peers.LinuxRun], truth: Rate) -> dict[str, Any]:
+    def error_ppb(hz: Optional[float]) -> Optional[float]:
+        return None if hz is None else truth.error_ppb(hz)
+
+    return {
+        "busy": busy,
+        "runs": [
+            {
+                "detected_ppb": error_ppb(run.detected_hz),
+                "detected_s": run.detected_s,
+                "refined_ppb": error_ppb(run.refined_hz),
+                "refined_s": run.refined_s,
+                "method": run.method,
+                "end_s": run.watched.end_s,
+                "status": run.watched.status,
+            }
+            for run in runs
+        ],
+    }
+
+
+def text_peers(package: str, ours: list[dict], linux: list[dict]) -> str:
+    """Errors in ppm. The time is from the start of QEMU to the value, for us to the exit."""
+    heads = ("value", "busy", "gave it", "|error| ppm median", "worst", "proven ppm, worst",
+             "seconds: median [least .. most]")  # fmt: skip
+    lines = []
+    for row in linux:
+        runs = row["runs"]
+        for kind in ("detected", "refined"):
+            found = [run for run in runs if run[f"{kind}_ppb"] is not None]
+            error = [abs(run[f"{kind}_ppb"]) / 1e3 for run in found]
+            lines.append(
+                (
+                    f"Linux, {kind}",
+                    str(row["busy"]),
+                    f"{len(found)}/{len(runs)}",
+                    number(median(error), 3) if error else "-",
+                    number(max(error), 3) if error else "-",
+                    "states none",
+                    spread([run[f"{kind}_s"] for run in found], 3),
+                )
+            )
+        for own in (own for own in ours if own["busy"] == row["busy"]):
+            error = [value / 1e3 for value in accuracy.errors(own)]
+            half = [value / 1e3 for value in accuracy.clock_values(own, accuracy.ALL, "half_ppb")]
+            lines.append(
+                (
+                    f"hypertick, {own['window_ms']} ms",
+                    str(own["busy"]),
+                    f"{len(error)}/{len(own['runs'])}",
+                    number(median(error), 3) if error else "-",
+                    number(max(error), 3) if error else "-",
+                    number(max(half), 3) if half else "-",
+                    spread([run["end_s"] for run in own["runs"]], 3),
+                )
+            )
+    return f"Beside {package}\n" + table(heads, lines)
+
+
+COUNTS = (
+    ("firmware", "firmware and loader, to the image's entry"),
+    ("kernel_main", "entry to kernel_main"),
+    ("first_byte", "entry to the first byte on COM1"),
+    ("first_line", "entry to the end of the first line"),
+    ("window", "entry to the beginning of the window"),
+    ("all_but_window", "entry to the end, less the window"),
+)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Measures hypertick against the truth; docs/bench.md explains.",
+        epilog="PEERS=1 in the environment is the same as --peers.",
+    )
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"runs of each kind ({RUNS})")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_RUNS} runs of each kind")
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
-    parser.add_argument("--json", type=Path, help="write all numbers to this file")
-    arguments = parser.parse_args()
+    parser.add_argument("--image", type=Path, default=ROOT / "build/hypertick.elf")
+    parser.add_argument("--peers", action="store_true",
+                        default=os.environ.get("PEERS", "") not in ("", "0"),
+                        help="boot the distribution's Linux kernel beside it")  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to FILE")
+    parser.add_argument("--compare", type=Path, nargs=2, metavar="FILE",
+                        help="measure nothing: print two such files side by side")  # fmt: skip
+    parsed = parser.parse_args()
+    if parsed.quick:
+        parsed.runs = QUICK_RUNS
+    if parsed.runs < 1:
+        parser.error(f"--runs {parsed.runs}: expected at least 1")
+    return parsed
+
+
+def build() -> None:
+    """The truth program and the floor image; the image itself is make's."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(BUILD / "failed", ignore_errors=True)
+    for command in (
+        ["clang", "-O2", f"{HERE}/truth.c", "-o", f"{BUILD}/truth"],
+        ["nasm", "-f", "elf64", f"{HERE}/floor.asm", "-o", f"{BUILD}/floor.o"],
+        [
+            "ld.lld",
+            "-Ttext=0x100000",
+            "-e",
+            "entry",
+            f"{BUILD}/floor.o",
+            "-o",
+            f"{BUILD}/floor.elf",
+        ],
+    ):
+        subprocess.run(command, check=True)
+
+
+def run(args: argparse.Namespace) -> int:
     build()
-    runs, accel = arguments.runs, arguments.accel
-    print(f"hypertick on {accel}, {runs} runs each, load average {os.getloadavg()[0]:.1f} at start\n"
-          f"\nAccuracy of `all` (clocks: {', '.join(clocks(accel))})", flush=True)
-    results, outside = accuracy(runs, accel)
-    report = {"accel": accel, "accuracy": results}
-    report["one_ppm_ms"] = one_ppm(runs, accel)
-    print(f"\nTime to prove 1 ppm     {spread(report['one_ppm_ms'])} ms", flush=True)
-    report["speed"] = times = speed(runs, accel)
-    floor = statistics.median(times["floor_ms"])
-    print(f"QEMU start to end, floor image            {spread(times['floor_ms'])} ms")
-    for key, name in (("first_byte_ms", "QEMU start to the first byte"),
-                      ("end_less_window_ms", "QEMU start to the end, less the window")):
-        median = statistics.median(times[key])
-        print(f"{name:41s} {spread(times[key])} ms: floor {median - floor:+.1f} ms, "
-              f"x{median / floor:.2f}")
-    report["image_bytes"] = IMAGE.stat().st_size
-    print(f"Image {report['image_bytes']} bytes")
-    report["instructions"] = instructions()
-    for name, count in report["instructions"].items():
-        print(f"Instructions, {name:48s} {count:>12,}")
-    if os.environ.get("PEERS"):
-        import peers
-        report["peers"] = peers.compare(results)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
-    for line in outside:
-        print(f"OUTSIDE  {line}")
-    return 1 if outside else 0
+    # A copy, since `make` may replace the image while it is being measured.
+    image = Path(shutil.copy(args.image, BUILD / "hypertick.elf"))
+    linux = peers.prepare(BUILD / "peers") if args.peers else None
+    bench = Bench(image, args.accel, args.runs, linux)
+    about = host()
+    print(f"hypertick in {about['qemu']}, {args.accel}, {args.runs} runs of each kind\n"
+          f"on {about['cpu']}, {about['cores']} cores, Linux {about['linux']},"
+          f" load average {about['load']:.2f} at the start", flush=True)  # fmt: skip
+    with Truth(BUILD / "truth") as measured:
+        bench.measure()
+        truth = measured.rate()
+    bench.judge(truth)
+
+    program = elf.read(image)
+    result: dict[str, Any] = {
+        "version": 1,
+        "host": about | {"load_at_end": os.getloadavg()[0]},
+        "accel": args.accel,
+        "runs": args.runs,
+        "truth": vars(truth),
+        "accuracy": accuracy.summarise(bench.samples, truth),
+        "one_ppm": one_ppm(bench.one_ppm),
+        "speed": speed(bench),
+        "image": {
+            "file_bytes": program.file_bytes,
+            "memory_bytes": program.memory_bytes,
+            "sha256": hashlib.sha256(image.read_bytes()).hexdigest(),
+        },
+    }
+    if linux:
+        result["peers"] = {
+            "package": linux.package,
+            "rows": [
+                linux_row(busy, [r for b, r in bench.linux_runs if b == busy], truth)
+                for busy in BUSY_LOOPS
+            ],
+        }
+    try:
+        result["instructions"] = instructions.count(image)
+    except instructions.CountFailed as error:
+        bench.problems.append(f"counting instructions: {error}")
+    result["problems"] = bench.problems
+    show(result)
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=1, default=float) + "\n")
+        print(f"\nEvery number: {args.json}")
+    return 1 if bench.problems else 0
 
 
-def clocks(accel: str) -> list[str]:
-    """The clocks that take part on this machine."""
-    run = boot("window=10ms", accel)
-    return [r["clock"] for r in run["records"]["clock"] if r["status"] in ("live", "coarse")]
+def show(result: dict[str, Any]) -> None:
+    truth, image = result["truth"], result["image"]
+    half_ppb = (truth["high_hz"] - truth["low_hz"]) / 2 / truth["hz"] * PPB
+    print(f"truth: {truth['hz']:.1f} Hz +-{half_ppb:.1f} ppb;"
+          f" it wandered by {truth['wander_ppb']:.1f} ppb\n")  # fmt: skip
+    print("Combined result, in ppb; busy: loops that run beside QEMU")
+    print(accuracy.text_all(result["accuracy"]))
+    print("\nBy clock, in ppb, all loads together; limit: narrowest bracket / window")
+    print(accuracy.text_clocks(result["accuracy"]))
+    print("\nTime to prove 1 ppm")
+    print(text_one_ppm(result["one_ppm"]))
+    print("\nStart and end, against an image that only writes the exit port; pairs, in turn")
+    print(text_speed(result["speed"]))
+    print(f"\nImage: {image['file_bytes']:,} bytes of file, {image['memory_bytes']:,} of memory")
+    if counts := result.get("instructions"):
+        print("\nInstructions, exactly")
+        print(table((), [(text, f"{counts[name]:,}") for name, text in COUNTS if name in counts]))
+    if "peers" in result:
+        print()
+        print(text_peers(result["peers"]["package"], result["accuracy"], result["peers"]["rows"]))
+    print(f"\nload average {result['host']['load_at_end']:.2f} at the end")
+    for problem in result["problems"]:
+        print(f"PROBLEM  {problem}")
+
+
+def main() -> int:
+    args = arguments()
+    # So that `finally` ends QEMU and the busy loops when somebody ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended by SIGTERM"))
+    if args.compare:
+        before, after = (json.loads(path.read_text()) for path in args.compare)
+        print(compare.text(before, after))
+        return 0
+    if not args.image.exists():
+        sys.exit(f"bench: there is no {args.image}: `make` builds it")
+    try:
+        return run(args)
+    except peers.PeersUnavailable as error:
+        sys.exit(f"bench: PEERS: {error}")
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted")
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failed as error:
-        sys.exit(f"bench: {error}")
+    sys.exit(main())

@@ -1,112 +1,182 @@
-"""The distribution's Linux kernel beside hypertick: what its own calibration lines say.
+"""The distribution's Linux kernel as a guest: what it takes the TSC's rate for, and when.
 
-`make bench PEERS=1` downloads the kernel and busybox as packages, unpacks them under build/bench and boots
-the kernel in QEMU TCG; nothing is installed.
+The kernel and busybox come as packages by `apt-get download` and are unpacked below build/; nothing
+is installed. The guest waits for the kernel's refined value, or for the news that there will be
+none, and powers off.
 """
+
+from __future__ import annotations
+
 import gzip
 import re
-import statistics
+import shutil
+import stat
 import subprocess
-import sys
-import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
-BUILD = Path(__file__).parents[2] / "build" / "bench"
-KERNEL_PACKAGE = "linux-image-cloud-amd64"
-RUNS = 10
-TIMEOUT_S = 60
-INIT = """#!/bin/sh
-mount -t proc proc /proc
-i=0
-while [ $i -lt 60 ] && ! dmesg | grep -q "Refined TSC\\|Marking TSC unstable"; do
-    i=$((i + 1)); sleep 0.1
+from guest import Watched, hypertick_qemu, watch
+
+# Metapackages that depend on the current kernel: Debian's, small one first, and Ubuntu's.
+KERNELS = ("linux-image-cloud-amd64", "linux-image-amd64", "linux-image-virtual")
+BUSYBOX = "busybox-static"
+
+MEMORY_MIB = 256  # Debian's cloud kernel boots with 80, not with 64
+TIMEOUT_S = 90
+CMDLINE = "console=ttyS0 earlyprintk=ttyS0,115200"
+
+INIT = """#!/bin/busybox sh
+export PATH=/bin
+busybox mkdir -p /proc
+busybox mount -t proc proc /proc
+tries=0
+while [ $tries -lt 200 ]; do
+    busybox dmesg | busybox grep -q -e 'tsc: Refined' -e 'Marking TSC unstable' && break
+    busybox usleep 20000
+    tries=$((tries + 1))
 done
-dmesg | grep "tsc:"
-poweroff -f
+busybox poweroff -f
 """
-LINE = re.compile(r"tsc: (Detected|Refined TSC clocksource calibration:)\s+([0-9.]+) MHz")
+
+# arch/x86/kernel/tsc.c prints all three; the method only where it is not CPUID or the hypervisor's.
+DETECTED = re.compile(rb"tsc: Detected ([0-9.]+) MHz (?:processor|TSC)")
+REFINED = re.compile(rb"tsc: Refined TSC clocksource calibration: ([0-9.]+) MHz")
+METHOD = re.compile(rb"tsc: (Fast TSC calibration using PIT|[Uu]sing [^\r\n]+)")
 
 
-def package(name: str) -> Path:
-    """The folder into which a package is unpacked."""
-    folder = BUILD / name
-    if not folder.exists():
-        subprocess.run(["apt-get", "download", "-q", name], cwd=BUILD, check=True,
-                       stdout=subprocess.DEVNULL)
-        archive = sorted(BUILD.glob(f"{name}_*.deb"))[-1]
-        subprocess.run(["dpkg", "-x", archive, folder], check=True)
-    return folder
+class PeersUnavailable(Exception):
+    """There is no Linux guest to compare with; the message says why."""
 
 
-def kernel() -> Path:
-    """The kernel image: the meta package depends on the one that has it."""
-    depends = subprocess.run(["apt-cache", "depends", KERNEL_PACKAGE], check=True, text=True,
-                             capture_output=True).stdout
-    name = re.search(r"Depends: (linux-image-\S+)", depends)
-    assert name, f"{KERNEL_PACKAGE} depends on no kernel"
-    return next((package(name.group(1)) / "boot").glob("vmlinuz-*"))
+@dataclass
+class LinuxGuest:
+    """What it takes to boot one."""
+
+    package: str
+    kernel: Path
+    initrd: Path
 
 
-def newc(name: str, mode: int, data: bytes) -> bytes:
-    """One member of a cpio archive in the format that Linux unpacks (cpio(5), "New ASCII Format")."""
-    fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
-    head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
-    return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+@dataclass
+class LinuxRun:
+    """What one boot said. Times are in seconds from the start of QEMU; None: it never came."""
+
+    watched: Watched
+    detected_hz: Optional[float] = None  # the first value, from the boot processor's calibration
+    detected_s: Optional[float] = None
+    method: Optional[str] = None
+    refined_hz: Optional[float] = None  # the value against HPET or PM timer over a second
+    refined_s: Optional[float] = None
 
 
-def initramfs() -> Path:
-    """Busybox and an init that waits for the refined value."""
-    busybox = next(package("busybox-static").glob("**/busybox")).read_bytes()
-    archive = b"".join((newc("bin", 0o40755, b""), newc("proc", 0o40755, b""),
-                        newc("dev", 0o40755, b""), newc("bin/busybox", 0o100755, busybox)))
-    for applet in ("sh", "mount", "dmesg", "grep", "sleep", "poweroff"):
-        archive += newc(f"bin/{applet}", 0o120777, b"busybox")
-    archive += newc("init", 0o100755, INIT.encode()) + newc("TRAILER!!!", 0, b"")
-    path = BUILD / "initramfs.gz"
-    path.write_bytes(gzip.compress(archive))
-    return path
+def prepare(folder: Path) -> LinuxGuest:
+    """Downloads what is not there yet. Raises PeersUnavailable."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kernel, busybox, name = folder / "vmlinuz", folder / "busybox", folder / "package"
+    if not kernel.exists() or not name.exists():
+        package = _kernel_package()
+        root = _unpack(package, folder)
+        images = sorted(root.glob("boot/vmlinuz-*"))
+        if not images:
+            raise PeersUnavailable(f"no kernel in the package {package}")
+        shutil.copy(images[-1], kernel)
+        shutil.rmtree(root)
+        name.write_text(package)
+    if not busybox.exists():
+        root = _unpack(BUSYBOX, folder)
+        shutil.copy(root / "bin/busybox", busybox)
+        shutil.rmtree(root)
+    initrd = folder / "initrd.gz"
+    initrd.write_bytes(gzip.compress(_initramfs(busybox.read_bytes())))
+    return LinuxGuest(name.read_text(), kernel, initrd)
 
 
-def boot(image: Path, initrd: Path) -> dict[str, tuple[float, float]]:
-    """What Linux says, in hertz, and after how many seconds."""
-    command = ["qemu-system-x86_64", "-m", "256", "-display", "none", "-serial", "stdio", "-monitor",
-               "none", "-no-reboot", "-nic", "none", "-accel", "tcg", "-kernel", image, "-initrd",
-               initrd, "-append", "console=ttyS0"]
-    start = time.monotonic()
-    found = {}
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL) as guest:
-        assert guest.stdout
-        for line in guest.stdout:
-            match = LINE.search(line.decode(errors="replace"))
-            if match:
-                found.setdefault(match.group(1).split()[0],
-                                 (float(match.group(2)) * 1e6, time.monotonic() - start))
-            if time.monotonic() - start > TIMEOUT_S:
-                guest.kill()
-    return found
+def boot(guest: LinuxGuest, accel: str) -> LinuxRun:
+    """Boots Linux once, with the same flags as our image."""
+    flags = ["-m", str(MEMORY_MIB), "-initrd", str(guest.initrd)]
+    command = hypertick_qemu.command(guest.kernel, accel, CMDLINE, "stdio", None, flags)
+    return parse(watch(command, TIMEOUT_S))
 
 
-def compare(results: list[dict]) -> list[dict]:
-    """Prints Linux's values beside hypertick's own of the same bench; gives Linux's."""
-    truth_hz = statistics.median(result["truth_hz"] for result in results)
-    image, initrd = kernel(), initramfs()
-    runs = [boot(image, initrd) for _ in range(RUNS)]
-    rows = []
-    print(f"\nBeside it, Linux ({image.name}), {RUNS} runs"
-          "\n  value                      |error| ppm median       max   known after s")
-    for key, name in (("Detected", "Linux, detected"), ("Refined", "Linux, refined")):
-        found = [run[key] for run in runs if key in run]
-        if not found:
-            print(f"  {name:26s} none", file=sys.stderr)
-            continue
-        error = [abs(hertz - truth_hz) / truth_hz * 1e6 for hertz, _ in found]
-        after = statistics.median(seconds for _, seconds in found)
-        rows.append({"name": name, "error_ppm": error, "after_s": after})
-        print(f"  {name:26s} {statistics.median(error):18.4f} {max(error):9.4f} {after:15.2f}")
-    for result in results:
-        if result["name"].endswith("0 busy"):
-            error = [ppb / 1000 for ppb in result["error_ppb"]]
-            print(f"  hypertick, {result['name']:15s} {statistics.median(error):18.4f}"
-                  f" {max(error):9.4f}")
-    return rows
+def parse(watched: Watched) -> LinuxRun:
+    run = LinuxRun(watched)
+    if found := _line(watched, DETECTED):
+        run.detected_s, run.detected_hz = found[0], float(found[1][1]) * 1e6
+    if found := _line(watched, REFINED):
+        run.refined_s, run.refined_hz = found[0], float(found[1][1]) * 1e6
+    if method := METHOD.search(watched.output):
+        run.method = method[1].decode()
+    return run
+
+
+def _line(watched: Watched, pattern: re.Pattern) -> Optional[tuple[float, re.Match]]:
+    """The first match in the output, and when its last byte came."""
+    found = pattern.search(watched.output)
+    if not found:
+        return None
+    length = 0
+    for when_s, chunk in watched.chunks:
+        length += len(chunk)
+        if length >= found.end():
+            return when_s, found
+    raise AssertionError("the chunks are the output")
+
+
+def _kernel_package() -> str:
+    for name in KERNELS:
+        shown = _run(["apt-cache", "depends", "--important", name], Path("."))
+        if shown and (found := re.search(r"Depends: (linux-image-[0-9]\S+)", shown)):
+            return found[1]
+    raise PeersUnavailable(f"apt knows none of {', '.join(KERNELS)}")
+
+
+def _unpack(package: str, folder: Path) -> Path:
+    """Downloads a package, and unpacks it below `folder`."""
+    root = folder / "unpacked"
+    download = folder / "download"
+    for path in (root, download):
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+    # apt, as root, complains where its own user cannot write, and then downloads all the same.
+    if _run(["apt-get", "-q", "download", package], download) is None:
+        raise PeersUnavailable(f"`apt-get download {package}` failed (try `apt-get update` first)")
+    debs = list(download.glob("*.deb"))
+    if len(debs) != 1 or _run(["dpkg", "-x", str(debs[0]), str(root)], folder) is None:
+        raise PeersUnavailable(f"the package {package} cannot be unpacked")
+    shutil.rmtree(download)
+    return root
+
+
+def _run(command: list[str], folder: Path) -> Optional[str]:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _initramfs(busybox: bytes) -> bytes:
+    executable = stat.S_IFREG | 0o755
+    files = [
+        ("bin", stat.S_IFDIR | 0o755, b""),
+        ("bin/busybox", executable, busybox),
+        ("init", executable, INIT.encode()),
+        ("TRAILER!!!", 0, b""),
+    ]
+    return b"".join(_cpio(number, *file) for number, file in enumerate(files, start=1))
+
+
+def _cpio(inode: int, name: str, mode: int, data: bytes) -> bytes:
+    """One member of an archive in the "new ASCII" format: Linux, early-userspace/buffer-format."""
+    path = name.encode() + b"\0"
+    links = 2 if stat.S_ISDIR(mode) else 1
+    # inode, mode, uid, gid, links, mtime, size, device major and minor, the same of a device file,
+    # length of the name, checksum
+    numbers = (inode, mode, 0, 0, links, 0, len(data), 0, 0, 0, 0, len(path), 0)
+    head = b"070701" + b"".join(b"%08X" % number for number in numbers) + path
+    return _padded(head) + _padded(data)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + b"\0" * (-len(data) % 4)

@@ -24,10 +24,12 @@
 
 static uint8_t memory[MEMORY_SIZE];
 static struct boot_info boot;
+static unsigned views; // that the parser asked for
 
 static const void *view(void *context, uint64_t address, uint64_t length)
 {
     (void)context;
+    views++;
     if (address < MEMORY_BASE || address - MEMORY_BASE > MEMORY_SIZE ||
         length > MEMORY_SIZE - (address - MEMORY_BASE))
         return NULL;
@@ -47,6 +49,7 @@ static int setup(void **state)
     (void)state;
     memset(memory, 0, sizeof(memory));
     memset(&boot, 0, sizeof(boot));
+    views = 0;
     return 0;
 }
 
@@ -114,6 +117,16 @@ static void test_multiboot_lies(void **state)
     // The command line, the loader's name, the entry that wraps and the one that is too short.
     assert_int_equal(boot.note_count, 4);
     assert_string_equal(boot.loader, "xx");
+
+    // An entry that says it is longer than the map.
+    setup(state);
+    put(0x2000, &(struct map_entry){40, 0, 1, MEMORY_RAM}, sizeof(struct map_entry));
+    put_information((struct information){
+        .flags = FLAG_MMAP, .mmap_length = sizeof(struct map_entry), .mmap_addr = 0x2000});
+    multiboot1_parse(&boot, &phys, 0x1000);
+    assert_int_equal(boot.region_count, 0);
+    assert_int_equal(boot.note_count, 1);
+    assert_non_null(strstr(boot.notes[0], "cut off"));
 }
 
 static void test_command_line_without_end(void **state)
@@ -165,21 +178,75 @@ static void test_pvh_lies(void **state)
     pvh_parse(&boot, &phys, 0x1000);
     assert_int_equal(boot.note_count, 1);
     assert_non_null(strstr(boot.notes[0], "entry 0"));
+
+    // Version 1, but memory ends after the members of version 0.
+    setup(state);
+    put(MEMORY_BASE + MEMORY_SIZE - sizeof(info), &info, sizeof(info));
+    pvh_parse(&boot, &phys, MEMORY_BASE + MEMORY_SIZE - sizeof(info));
+    assert_int_equal(boot.region_count, 0);
+    assert_int_equal(boot.note_count, 1);
+    assert_non_null(strstr(boot.notes[0], "cut off"));
+
+    setup(state);
+    pvh_parse(&boot, &phys, 0x900);
+    assert_int_equal(boot.note_count, 1);
+    assert_non_null(strstr(boot.notes[0], "cannot be read"));
+}
+
+// How long a map is, its loader says; how long it is read, we do.
+static void test_multiboot_map_without_end(void **state)
+{
+    const struct map_entry empty = {20, 0, 0, MEMORY_RAM};
+
+    (void)state;
+    for (uint64_t at = 0x2000; at + sizeof(empty) <= MEMORY_BASE + MEMORY_SIZE; at += sizeof(empty))
+        put(at, &empty, sizeof(empty));
+    put_information(
+        (struct information){.flags = FLAG_MMAP, .mmap_length = UINT32_MAX, .mmap_addr = 0x2000});
+    views = 0;
+    multiboot1_parse(&boot, &phys, 0x1000);
+    assert_in_range(views, BOOT_REGIONS_MAX, BOOT_REGIONS_MAX + 2);
+    assert_int_equal(boot.note_count, 1);
+    assert_non_null(strstr(boot.notes[0], "more than 128 entries"));
+}
+
+// Entries past the bound are not dropped in silence, even where all before them were empty.
+static void test_pvh_map_without_end(void **state)
+{
+    const struct start_info info = {0x336ec578, 1, 0, 0, 0, 0, 0};
+    const struct start_info_map map = {0x2000, UINT32_MAX, 0};
+    const struct pvh_map_entry full = {0x100000, 0x1000, MEMORY_RAM, 0};
+
+    (void)state;
+    put(0x1000, &info, sizeof(info));
+    put(0x1000 + sizeof(info), &map, sizeof(map));
+    put(0x2000 + BOOT_REGIONS_MAX * sizeof(full), &full, sizeof(full));
+    views = 0;
+    pvh_parse(&boot, &phys, 0x1000);
+    assert_in_range(views, BOOT_REGIONS_MAX, BOOT_REGIONS_MAX + 3);
+    assert_int_equal(boot.region_count, 0);
+    assert_int_equal(boot.note_count, 1);
+    assert_non_null(strstr(boot.notes[0], "more than 128 entries"));
 }
 
 static void test_too_many_regions(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < BOOT_REGIONS_MAX + 1; i++)
-        boot_add_region(&boot, i * 0x1000ull, 0x1000, MEMORY_RAM);
+    for (unsigned i = 0; i < BOOT_REGIONS_MAX; i++)
+        assert_true(boot_add_region(&boot, i, i * 0x1000ull, 0x1000, MEMORY_RAM));
+    assert_int_equal(boot.note_count, 0);
+    assert_false(boot_add_region(&boot, BOOT_REGIONS_MAX, 0, 0x1000, MEMORY_RAM));
     assert_int_equal(boot.region_count, BOOT_REGIONS_MAX);
     assert_int_equal(boot.note_count, 1);
-    boot_add_region(&boot, 0, 0, MEMORY_RAM);
-    assert_int_equal(boot.note_count, 1);
+}
+
+static void test_too_many_notes(void **state)
+{
+    (void)state;
     for (unsigned i = 0; i < 2 * BOOT_NOTES_MAX; i++)
         boot_note(&boot, "note %u", i);
-    assert_int_equal(boot.note_count, 1 + 2 * BOOT_NOTES_MAX);
-    assert_string_equal(boot.notes[BOOT_NOTES_MAX - 1], "note 6");
+    assert_int_equal(boot.note_count, 2 * BOOT_NOTES_MAX);
+    assert_string_equal(boot.notes[BOOT_NOTES_MAX - 1], "note 7");
 }
 
 // Any bytes as boot information: nothing is read outside memory (the sanitizer watches), strings
@@ -217,7 +284,10 @@ int main(void)
         cmocka_unit_test_setup(test_command_line_without_end, setup),
         cmocka_unit_test_setup(test_pvh, setup),
         cmocka_unit_test_setup(test_pvh_lies, setup),
+        cmocka_unit_test_setup(test_multiboot_map_without_end, setup),
+        cmocka_unit_test_setup(test_pvh_map_without_end, setup),
         cmocka_unit_test_setup(test_too_many_regions, setup),
+        cmocka_unit_test_setup(test_too_many_notes, setup),
         cmocka_unit_test_setup(test_random_memory, setup),
     };
 
