@@ -5,8 +5,6 @@
 #include "kernel/console/console.h"
 #include "lib/text.h"
 
-#define CPUID_1_ECX_HYPERVISOR (1u << 31)
-
 #define DEBUG_EXIT 0xf4 // QEMU's isa-debug-exit as CI conventionally places it; docs/options.md
 
 // ACPI 6.5, 4.8.3.2.1 "PM1 Control Registers".
@@ -75,11 +73,15 @@ static void leave_by_reset(const struct acpi_tables *acpi)
     wait();
 }
 
-// May port 0xf4 be written unasked? Where a hypervisor is, by its bit or a known signature, or with
-// the ACPI tables of QEMU and Bochs; on other hardware it would be a write to who knows what.
+// May port 0xf4 be written unasked? Where a known hypervisor is, or with the ACPI tables of QEMU
+// and Bochs; elsewhere it would be a write to who knows what. The signature is read here, since an
+// exception may come before the scan.
 static bool debug_exit_is_safe(const struct platform *platform)
 {
-    if (machine_cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR)
+    char bytes[12];
+
+    signature_bytes(machine_cpuid(CPUID_HYPERVISOR_BASE, 0), bytes);
+    if (signature_find(bytes))
         return true;
     for (size_t i = 0; platform && i < platform->scan.block_count; i++)
         if (platform->scan.blocks[i].known)
