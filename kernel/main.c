@@ -67,12 +67,11 @@ _Noreturn static void finish(uint64_t start_tsc, uint64_t tsc_millihertz)
     machine_leave(judged.outcome, &platform);
 }
 
-// An exception: the trap handler has told the text sinks what happened.
+// An exception: the trap handler has told every sink what happened.
 static void on_fault(const char *summary)
 {
     judged.outcome = OUTCOME_FAIL;
     text_print(judged.reason, sizeof(judged.reason), "%s", summary);
-    emit_note("error", "%s", summary);
     emit_point(false, NULL, "no CPU exception");
     report_end(&judged, NULL);
     machine_leave(OUTCOME_FAIL, &platform);

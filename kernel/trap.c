@@ -6,6 +6,7 @@
 
 #include "kernel/console/console.h"
 #include "kernel/leave.h"
+#include "kernel/report/emit.h"
 #include "lib/text.h"
 
 // What boot/traps.asm pushes, lowest address first.
@@ -89,34 +90,28 @@ static bool recover(struct trap_frame *frame)
     return false;
 }
 
-static void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void print(const char *format, ...)
-{
-    char line[160];
-    struct text text;
-    __builtin_va_list arguments;
-
-    text_init(&text, line, sizeof(line));
-    __builtin_va_start(arguments, format);
-    text_vformat(&text, format, arguments);
-    __builtin_va_end(arguments);
-    console_write(SINK_TEXT, line, text.used);
-}
-
 // The members of struct trap_frame, in its order.
 static const char register_names[] = "r15\0r14\0r13\0r12\0r11\0r10\0r9\0r8\0rdi\0rsi\0rbp\0rbx\0"
                                      "rdx\0rcx\0rax\0vector\0error\0rip\0cs\0rflags\0rsp\0ss\0";
 
-// All of them and CR2, three a line.
+// All of them and CR2, three a line, to every sink.
 static void print_registers(const struct trap_frame *frame, uint64_t fault_address)
 {
     const uint64_t *value = (const uint64_t *)frame;
+    char line[96];
+    struct text text;
     unsigned printed = 0;
 
-    for (const char *name = register_names; *name; name += text_length(name) + 1)
-        print("  %-6s %016llx%s", name, (unsigned long long)*value++,
-              ++printed % 3 == 0 ? "\n" : "");
-    print("  cr2    %016llx\n\n", (unsigned long long)fault_address);
+    text_init(&text, line, sizeof(line));
+    for (const char *name = register_names; *name; name += text_length(name) + 1) {
+        text_format(&text, "%s%-6s %016llx", printed % 3 ? " " : "", name,
+                    (unsigned long long)*value++);
+        if (++printed % 3 == 0) {
+            emit_note("error", "%s", line);
+            text_init(&text, line, sizeof(line));
+        }
+    }
+    emit_note("error", "%s cr2    %016llx", line, (unsigned long long)fault_address);
 }
 
 void trap_handle(struct trap_frame *frame)
@@ -138,10 +133,11 @@ void trap_handle(struct trap_frame *frame)
     text_print(summary, sizeof(summary), "CPU exception %llu, %s%s, at rip 0x%llx",
                (unsigned long long)frame->vector, name_of(frame->vector),
                overflow ? " (stack overflow)" : "", (unsigned long long)frame->rip);
-    print("\n%s\n", summary);
+    emit_text("\n");
+    emit_note("error", "%s", summary);
     print_registers(frame, fault_address);
     if (report_fault)
         report_fault(summary);
-    print("FAIL: %s\n", summary);
+    emit_text("FAIL: %s\n", summary);
     machine_leave(OUTCOME_FAIL, NULL);
 }
