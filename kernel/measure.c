@@ -351,7 +351,6 @@ void measure_window(struct measurement *measurement, const struct options *optio
     start_tracks(measurement);
     measurement->began_cycles = measurement->base - measurement->start_tsc;
     sample(measurement, options, claims, claim_count, tsc_millihertz, progress);
-    measurement->window_cycles = now_cycles(measurement);
     measure_conclude(measurement);
     incident_conclude(measurement);
     measure_conclude(measurement);

@@ -64,7 +64,6 @@ struct measurement {
     uint64_t tsc_step_cycles; // greatest common divisor of its differences
     const char *window_clock; // the clock that times the window, NULL: nothing could be measured
     uint64_t window_ns;       // by the final estimate
-    uint64_t window_cycles;
     uint64_t samples;
     const char *stopped_by; // "precision", "verdict", "window", "bound", in words
 
