@@ -9,7 +9,12 @@
 enum boot_protocol {
     BOOT_UNKNOWN, // neither magic matched: the kernel still runs, with nothing from the loader
     BOOT_MULTIBOOT1,
+    BOOT_MULTIBOOT2,
     BOOT_PVH,
+    BOOT_LINUX16, // a bzImage entered by its real-mode setup code
+    BOOT_LINUX32, // ... by its 32-bit entry
+    BOOT_LINUX64, // a bzImage or the ELF, by the 64-bit entry with RSI = boot_params
+    BOOT_EFI,
 };
 
 // Types of the memory map, ACPI 6.5 table 15.4 ("Address Range Types"); Multiboot 1 and PVH use the
@@ -30,19 +35,33 @@ struct memory_region {
 #define BOOT_NOTES_MAX   8
 #define BOOT_NOTE_MAX    96
 
+// A linear framebuffer with direct colour. Absent: address 0. Nothing here is checked by a door.
+struct framebuffer {
+    uint64_t address;       // guest-physical
+    uint32_t pitch;         // bytes from one line to the next
+    uint32_t width, height; // pixels
+    uint8_t bits;           // per pixel, padding included
+    struct {
+        uint8_t position, size; // bits; position 0 is the least significant
+    } red, green, blue;
+};
+
 struct boot_info {
     enum boot_protocol protocol;
     char loader[64];                // the loader's own name for itself, "" if it gave none
     char cmdline[BOOT_CMDLINE_MAX]; // always NUL-terminated, "" if there is none
     struct memory_region regions[BOOT_REGIONS_MAX];
     size_t region_count;
-    uint64_t rsdp; // guest-physical address of the ACPI RSDP, 0: the kernel searches
+    uint64_t rsdp;   // guest-physical address of the ACPI RSDP, 0: the kernel searches
+    uint64_t smbios; // guest-physical address of the SMBIOS entry point, 0: the kernel searches
+    uint64_t efi_system_table; // of firmware whose boot services were left by us, else 0
+    struct framebuffer framebuffer;
     char notes[BOOT_NOTES_MAX][BOOT_NOTE_MAX];
     size_t note_count; // may exceed BOOT_NOTES_MAX; the rest were dropped
 };
 
-// The stable word of a protocol, as records and `expect=boot:` use it: "multiboot1", "pvh",
-// "unknown".
+// The stable word of a protocol, as records and `expect=boot:` use it: "multiboot1",
+// "multiboot2", "pvh", "linux16", "linux32", "linux64", "efi", "unknown".
 const char *boot_protocol_word(enum boot_protocol protocol);
 
 // The kernel's one entry: it never returns. Interrupts are off, the stack, GDT, IDT and page tables
