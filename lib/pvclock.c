@@ -32,8 +32,10 @@ uint64_t pvclock_millihertz(uint32_t mul, int8_t shift, uint64_t *granularity)
     *granularity = 0;
     if (mul == 0 || shift < -SHIFT_LIMIT || shift >= SHIFT_LIMIT)
         return 0;
-    // At most 2^(40 + 64).
-    uint128 dividend = (uint128)MILLI_NS_PER_S << (SHIFT_LIMIT - shift);
+    // Up to 2^(40 + 64), in two factors: the image has no routine that shifts 128 bits.
+    unsigned exponent = (unsigned)(SHIFT_LIMIT - shift);
+    uint128 dividend =
+        (uint128)MILLI_NS_PER_S * (1ull << exponent / 2) * (1ull << (exponent + 1) / 2);
     uint64_t rate = wide_quotient(dividend + mul / 2, mul);
     *granularity = rate / mul + 1;
     return rate;

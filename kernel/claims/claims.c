@@ -35,6 +35,34 @@ void claim_absent(struct claim *claim, const char *source, enum claim_clock cloc
     __builtin_va_end(arguments);
 }
 
+size_t claim_foreign(struct claim *claim, size_t max, const char *source, bool nominal,
+                     const char *why)
+{
+    if (max < 1)
+        return 0;
+    claim_absent(claim, source, CLAIM_TSC, nominal, "%s", why);
+    claim->foreign = true;
+    return 1;
+}
+
+bool claim_plausible(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
+                     uint64_t millihertz)
+{
+    uint64_t least_khz = clock == CLAIM_TSC ? TIMING_TSC_KHZ_MIN : TIMING_BUS_KHZ_MIN;
+    char megahertz[DECIMAL_SIZE];
+
+    if (millihertz >= least_khz * MILLIHERTZ_PER_KHZ &&
+        millihertz <= (uint64_t)TIMING_KHZ_MAX * MILLIHERTZ_PER_KHZ)
+        return true;
+    if (millihertz == 0)
+        claim_absent(claim, source, clock, nominal, "it states 0");
+    else
+        claim_absent(claim, source, clock, nominal, "%s MHz is outside %u to %u MHz",
+                     text_decimal(megahertz, millihertz, 9, 6), (unsigned)(least_khz / 1000),
+                     TIMING_KHZ_MAX / 1000);
+    return false;
+}
+
 void claim_present(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
                    uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
 {

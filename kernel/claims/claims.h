@@ -17,7 +17,7 @@ struct claim_source {
 // The table of contents: every source there is, NULL-terminated, in the order of reports.
 extern const struct claim_source *const claim_table[];
 
-// The claims of every source; at most 13 today. Returns how many were written.
+// The claims of every source; CLAIMS_MAX is room for all. Returns how many were written.
 size_t claims_collect(const struct platform *platform, struct claim *out, size_t max);
 
 // What the sources share, from here.
@@ -25,6 +25,16 @@ size_t claims_collect(const struct platform *platform, struct claim *out, size_t
 // A claim that is not there, and why.
 void claim_absent(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+// The one claim of a source that belongs to another hypervisor or CPU, whichever clock it is about.
+// Gives 1, what `collect` returns then; 0 where `max` is 0.
+size_t claim_foreign(struct claim *claim, size_t max, const char *source, bool nominal,
+                     const char *why);
+
+// Is this a rate that such a clock can have: a TSC of 100 MHz to 20 GHz, a bus of 1 MHz to 20 GHz?
+// If not, the claim is absent, and its reason says what was stated.
+bool claim_plausible(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
+                     uint64_t millihertz);
 
 // A claim of `millihertz`, which becomes absent if it is 0 or above CLAIM_MILLIHERTZ_MAX. The text
 // says what it rests on.
