@@ -39,7 +39,7 @@ bool pvclock_enable(const struct platform *platform, char *reason, size_t reason
         (features & FEATURE_CLOCKSOURCE && enable(PVCLOCK_MSR_OLD)))
         return true;
     text_print(reason, reason_size, "writing MSR 0x%x raises #GP",
-               features & FEATURE_CLOCKSOURCE ? PVCLOCK_MSR_OLD : PVCLOCK_MSR);
+               (features & FEATURE_CLOCKSOURCE) ? PVCLOCK_MSR_OLD : PVCLOCK_MSR);
     return false;
 }
 

@@ -86,7 +86,7 @@ static size_t collect_vmware(const struct platform *platform, struct claim *out,
         return 0;
     count = collect_by(CALL_PORT, PORT_SOURCE, who, out);
     if (vmware && scan->timing_in_range && scan->timing.ecx & (TIMING_VMMCALL | TIMING_VMCALL))
-        count += collect_by(scan->timing.ecx & TIMING_VMCALL ? CALL_VMCALL : CALL_VMMCALL,
+        count += collect_by((scan->timing.ecx & TIMING_VMCALL) ? CALL_VMCALL : CALL_VMMCALL,
                             CALL_SOURCE, who, out + count);
     return count;
 }

@@ -27,20 +27,23 @@ static void write_record(const struct claim *claim)
 // One line; `also` is a further clock about which the source says the same, or NULL.
 static void write_text(const struct claim *claim, const struct claim *also)
 {
+    const char *separator = claim->present ? "  " : " ";
     char megahertz[DECIMAL_SIZE], line[COLUMNS + 1];
     struct text text;
 
     text_init(&text, line, sizeof(line));
-    text_format(&text, "  %-16s %-4s", claim->source, claim_clock_word(claim->clock));
+    text_format(&text, "  %-16s ", claim->source);
     if (also)
-        text_format(&text, " %s", claim_clock_word(also->clock));
+        text_format(&text, "%s, %s", claim_clock_word(claim->clock), claim_clock_word(also->clock));
+    else
+        text_format(&text, "%-4s", claim_clock_word(claim->clock));
     if (claim->present)
         text_format(&text, " %15s MHz%s", text_decimal(megahertz, claim->millihertz, 9, 6),
                     claim->nominal ? "  nominal" : "");
     else
         text_string(&text, " none:");
     if (text.used + 2 + text_length(claim->reason) <= COLUMNS)
-        emit_text("%s%s%s\n", line, claim->reason[0] ? "  " : "", claim->reason);
+        emit_text("%s%s%s\n", line, claim->reason[0] ? separator : "", claim->reason);
     else
         emit_text("%s\n%*s%s\n", line, CLAIM_INDENT, "", claim->reason);
 }

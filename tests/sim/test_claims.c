@@ -75,9 +75,9 @@ static int64_t granularity(const char *source, const char *clock)
     return value;
 }
 
-#define HZ  1000ll
-#define KHZ 1000000ll
-#define MHZ 1000000000ll
+#define HZ  ((int64_t)1000)
+#define KHZ ((int64_t)1000000)
+#define MHZ ((int64_t)1000000000)
 
 static void intel(uint32_t leaf_1_eax)
 {
