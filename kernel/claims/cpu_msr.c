@@ -68,9 +68,9 @@ static void state_ratio(const struct platform *platform, struct claim *claim, co
         return;
     }
     bus = read_bus(platform, claim, source, CLAIM_TSC, clocks);
-    if (bus && claim_plausible(claim, source, CLAIM_TSC, true, ratio * bus))
-        claim_present(claim, source, CLAIM_TSC, true, ratio * bus, bus, "%u * %s MHz", ratio,
-                      text_decimal(megahertz, bus, 9, 3));
+    if (bus)
+        claim_stated(claim, source, CLAIM_TSC, true, ratio * bus, bus, "%u * %s MHz", ratio,
+                     text_decimal(megahertz, bus, 9, 3));
 }
 
 // Which registers an Intel CPU has, or NULL on others, or where none is known.
@@ -137,9 +137,9 @@ static void state_pstate(const struct platform *platform, struct claim *out, uns
         claim_absent(out, PSTATE_SOURCE, CLAIM_TSC, true,
                      "MSR 0x%x holds 0x%llx: no P-state of family 0x%x", MSR_PSTATE_0,
                      (unsigned long long)definition, family);
-    else if (claim_plausible(out, PSTATE_SOURCE, CLAIM_TSC, true, rate))
-        claim_present(out, PSTATE_SOURCE, CLAIM_TSC, true, rate, granularity,
-                      "P0, MSR 0x%x: 0x%llx", MSR_PSTATE_0, (unsigned long long)definition);
+    else
+        claim_stated(out, PSTATE_SOURCE, CLAIM_TSC, true, rate, granularity, "P0, MSR 0x%x: 0x%llx",
+                     MSR_PSTATE_0, (unsigned long long)definition);
 }
 
 static size_t collect_pstate(const struct platform *platform, struct claim *out, size_t max)

@@ -20,9 +20,8 @@ static void state(struct claim *claim, enum claim_clock clock, uint32_t msr, con
     }
     if (__builtin_mul_overflow(hertz, MILLIHERTZ_PER_HERTZ, &rate))
         rate = UINT64_MAX;
-    if (claim_plausible(claim, MSR_SOURCE, clock, false, rate))
-        claim_present(claim, MSR_SOURCE, clock, false, rate, MILLIHERTZ_PER_HERTZ, "MSR 0x%08x%s",
-                      msr, gate);
+    claim_stated(claim, MSR_SOURCE, clock, false, rate, MILLIHERTZ_PER_HERTZ, "MSR 0x%08x%s", msr,
+                 gate);
 }
 
 static size_t collect_hyperv_msr(const struct platform *platform, struct claim *out, size_t max)

@@ -27,11 +27,10 @@ static size_t collect_pvclock(const struct platform *platform, struct claim *out
         return 1;
     }
     rate = pvclock_millihertz(time.mul, time.shift, &granularity);
-    if (claim_plausible(out, PVCLOCK_SOURCE, CLAIM_TSC, false, rate))
-        claim_present(out, PVCLOCK_SOURCE, CLAIM_TSC, false, rate, granularity,
-                      "MSR 0x%x: 0x%x, shift %d%s%s", pvclock_msr(), time.mul, time.shift,
-                      time.flags & PVCLOCK_TSC_STABLE ? ", stable" : "",
-                      time.flags & PVCLOCK_GUEST_STOPPED ? ", guest was stopped" : "");
+    claim_stated(out, PVCLOCK_SOURCE, CLAIM_TSC, false, rate, granularity,
+                 "MSR 0x%x: 0x%x, shift %d%s%s", pvclock_msr(), time.mul, time.shift,
+                 time.flags & PVCLOCK_TSC_STABLE ? ", stable" : "",
+                 time.flags & PVCLOCK_GUEST_STOPPED ? ", guest was stopped" : "");
     return 1;
 }
 

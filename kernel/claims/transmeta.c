@@ -29,8 +29,8 @@ static size_t collect_transmeta(const struct platform *platform, struct claim *o
     if (words.ebx == OLD_REVISION)
         claim_absent(out, TRANSMETA_SOURCE, CLAIM_TSC, true, "revision 0x%08x states no rate",
                      OLD_REVISION);
-    else if (claim_plausible(out, TRANSMETA_SOURCE, CLAIM_TSC, true, rate))
-        claim_present(out, TRANSMETA_SOURCE, CLAIM_TSC, true, rate, MILLIHERTZ_PER_MHZ, "ECX");
+    else
+        claim_stated(out, TRANSMETA_SOURCE, CLAIM_TSC, true, rate, MILLIHERTZ_PER_MHZ, "ECX");
     return 1;
 }
 

@@ -42,8 +42,7 @@ static void state(struct claim *claim, const char *source, enum claim_clock cloc
 
     if (__builtin_mul_overflow(hertz, MILLIHERTZ_PER_HERTZ, &rate))
         rate = UINT64_MAX;
-    if (claim_plausible(claim, source, clock, false, rate))
-        claim_present(claim, source, clock, false, rate, MILLIHERTZ_PER_HERTZ, "%s", who);
+    claim_stated(claim, source, clock, false, rate, MILLIHERTZ_PER_HERTZ, "%s", who);
 }
 
 static size_t collect_by(enum machine_call call, const char *source, const char *who,

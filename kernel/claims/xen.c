@@ -20,17 +20,14 @@ static void state_khz(struct claim *claim, const char *source, bool nominal, uin
 {
     uint64_t rate = (uint64_t)khz * MILLIHERTZ_PER_KHZ;
 
-    if (claim_plausible(claim, source, CLAIM_TSC, nominal, rate))
-        claim_present(claim, source, CLAIM_TSC, nominal, rate, MILLIHERTZ_PER_KHZ, "%s", rests_on);
+    claim_stated(claim, source, CLAIM_TSC, nominal, rate, MILLIHERTZ_PER_KHZ, "%s", rests_on);
 }
 
 static void state_scale(struct claim *claim, const char *source, uint32_t mul, int8_t shift)
 {
     uint64_t granularity, rate = pvclock_millihertz(mul, shift, &granularity);
 
-    if (claim_plausible(claim, source, CLAIM_TSC, false, rate))
-        claim_present(claim, source, CLAIM_TSC, false, rate, granularity, "0x%x, shift %d", mul,
-                      shift);
+    claim_stated(claim, source, CLAIM_TSC, false, rate, granularity, "0x%x, shift %d", mul, shift);
 }
 
 static size_t collect_xen_leaf(const struct platform *platform, struct claim *out, size_t max)
