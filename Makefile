@@ -145,6 +145,9 @@ $(BUILD)/host/%.o: %.c Makefile
 	@echo "CC     $@"
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
+# kernel/phys.c includes the seam.
+$(BUILD)/host/tests/unit/%.o $(BUILD)/tidy/tests/unit/%.ok: HOST_CFLAGS += -Itests/sim
+
 $(BUILD)/unit/%: $(BUILD)/host/tests/unit/%.o $(LIB_HOST_O)
 	@mkdir -p $(@D)
 	@echo "LD     $@"

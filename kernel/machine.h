@@ -79,7 +79,7 @@ static inline void machine_out32(uint16_t port, uint32_t value)
 }
 
 // Device memory, by guest-physical address below 4 GiB (mapped one to one, uncached at 3 GiB and up
-// and in the VGA window).
+// but for RAM, and in the VGA window).
 static inline uint32_t machine_mmio_read32(uint64_t address)
 {
     uint32_t value;
@@ -193,6 +193,44 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
     out->value = value; // the low 32 bits: every clock that is read so is a 32-bit counter
 }
 
+// The control registers of paging: Intel SDM vol. 3A, 2.5. Writing CR3 forgets all translations but
+// global ones, and those go with CR4.PGE.
+static inline uint64_t machine_cr0(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr0, %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t machine_cr3(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t machine_cr4(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr4, %0" : "=r"(value));
+    return value;
+}
+
+static inline void machine_set_cr0(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr0" ::"r"(value) : "memory");
+}
+
+static inline void machine_set_cr3(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr3" ::"r"(value) : "memory");
+}
+
+static inline void machine_set_cr4(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr4" ::"r"(value) : "memory");
+}
+
 // CR2, the address of the last page fault.
 static inline uint64_t machine_cr2(void)
 {
@@ -238,5 +276,6 @@ static inline void machine_raise_stack(void)
     __asm__ volatile("1: pushq %rax\n\tjmp 1b");
 }
 
-// Guest-physical memory as the page tables map it: the low 4 GiB.
+// Guest-physical memory as the page tables map it, whatever that is: the low 4 GiB, and more where
+// boot/paging.c found it.
 extern const struct phys machine_phys;
