@@ -374,19 +374,33 @@ static void parse_word(const struct parser *parser, struct state states[ARRAY_SI
                  "nothing");
 }
 
+// The line behind its first word, if that is one without '=': a file name.
+static const char *behind_file_name(const char *line)
+{
+    const char *second = line;
+    struct span word = span_take_word(&second);
+
+    span_take(&word, '=');
+    return word.start ? line : second;
+}
+
 void options_parse(struct options *options, const char *line, const char *const *loader_words,
                    const char *const *clock_names)
 {
     struct parser parser = {options, clock_names};
     struct state states[ARRAY_SIZE(keys)];
-    const char *second = line;
-    struct span word = span_take_word(&second);
+    struct span word;
 
-    span_take(&word, '=');
-    if (!word.start) // no '=': a file name
-        line = second;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         states[i] = (struct state){span_of(keys[i].initial), false};
-    for (word = span_take_word(&line); word.length; word = span_take_word(&line))
-        parse_word(&parser, states, word, loader_words);
+    line = behind_file_name(line);
+    for (word = span_take_word(&line); word.length; word = span_take_word(&line)) {
+        if (!span_is(word, "--")) {
+            parse_word(&parser, states, word, loader_words);
+            continue;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+            states[i].seen = false;
+        line = behind_file_name(line);
+    }
 }

@@ -81,6 +81,7 @@ static struct walked walk(uint64_t address)
             uint64_t base = entry & 0x000ffffffffff000;
             result.span = 1ull << bit;
             assert_true(bit <= (cpu.giant ? 30 : 21));
+            assert_true(bit > 12 || !(entry & 0x80)); // there it is the PAT's
             assert_int_equal(base % result.span, 0);
             assert_int_equal(base, address & ~(result.span - 1)); // one to one
             result.cache = entry >> 3 & 3;
