@@ -189,8 +189,10 @@ $(BUILD)/host/%.o: %.c Makefile
 	@echo "CC     $@"
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
-# kernel/phys.c includes the seam.
+# Parts of kernel/ and boot/ include the seam, boot/efi/ the headers of gnu-efi.
 $(BUILD)/host/tests/unit/%.o $(BUILD)/tidy/tests/unit/%.ok: HOST_CFLAGS += -Itests/sim
+$(BUILD)/host/tests/unit/test_efi.o $(BUILD)/tidy/tests/unit/test_efi.c.ok: HOST_CFLAGS += $(EFI_FLAGS)
+$(BUILD)/tidy/boot/efi/%.ok: IMAGE_CFLAGS += $(EFI_FLAGS)
 
 $(BUILD)/unit/%: $(BUILD)/host/tests/unit/%.o $(LIB_HOST_O)
 	@mkdir -p $(@D)

@@ -224,9 +224,13 @@ _Static_assert(EXPECT_MAX == 16, "the message in parse_expect says so");
 
 static bool parse_exit(const struct parser *parser, struct span value)
 {
-    static const struct choice choices[] = {{"auto", EXIT_AUTO}, {"qemu", EXIT_QEMU},
-                                            {"acpi", EXIT_ACPI}, {"reset", EXIT_RESET},
-                                            {"halt", EXIT_HALT}, {NULL, 0}};
+    static const struct choice choices[] = {{"auto", EXIT_AUTO},
+                                            {"qemu", EXIT_QEMU},
+                                            {"acpi", EXIT_ACPI},
+                                            {"reset", EXIT_RESET},
+                                            {"efi", EXIT_EFI},
+                                            {"halt", EXIT_HALT},
+                                            {NULL, 0}};
 
     return choose(value, choices, &parser->options->exit);
 }
@@ -274,7 +278,7 @@ static const struct key {
     {"debugcon", "off", A_SINK, parse_debugcon},
     {"screen", "text", A_SINK, parse_screen},
     {"expect", "none", "a comma list of assertions", parse_expect},
-    {"exit", "auto", "auto, qemu, acpi, reset or halt", parse_exit},
+    {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", parse_exit},
     {"strict", "off", "on or off", parse_strict},
     {"scan", "standard", "standard or wide", parse_scan},
     {"fault", "none", "none, de, ud, gp, pf or stack", parse_fault},
@@ -379,9 +383,10 @@ static const char *behind_file_name(const char *line)
 {
     const char *second = line;
     struct span word = span_take_word(&second);
+    bool separator = span_is(word, "--");
 
     span_take(&word, '=');
-    return word.start ? line : second;
+    return word.start || separator ? line : second;
 }
 
 void options_parse(struct options *options, const char *line, const char *const *loader_words,

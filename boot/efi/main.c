@@ -25,8 +25,8 @@ static void copy_ascii(char *to, size_t size, const CHAR16 *from)
 
 // Says what is wrong and gives the status to whoever started us. By Exit, since gnu-efi's crt0 does
 // not bring back RSI and RDI as its caller wants them (2.3.4.2).
-static EFI_STATUS fail(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const char *what,
-                       EFI_STATUS status)
+static EFI_STATUS give_up(EFI_HANDLE image, EFI_SYSTEM_TABLE *system, const char *what,
+                          EFI_STATUS status)
 {
     char line[96];
     CHAR16 wide[sizeof(line)];
@@ -55,14 +55,14 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     services->SetWatchdogTimer(0, 0, 0, NULL);
     EFI_STATUS status = services->HandleProtocol(image, &loaded_image_guid, &program);
     if (EFI_ERROR(status))
-        return fail(image, system, "the program is no loaded image", status);
+        return give_up(image, system, "the program is no loaded image", status);
     efi_collect_options(&boot, services, program);
     efi_collect_tables(&boot, system);
     efi_collect_framebuffer(&boot, services);
     efi_reserve_low_page(&boot, services);
     status = efi_leave_boot_services(&boot, services, image);
     if (EFI_ERROR(status))
-        return fail(image, system, "boot services cannot be left", status);
+        return give_up(image, system, "boot services cannot be left", status);
 
     // From here on there is no way back.
     descriptors_install();

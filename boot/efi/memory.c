@@ -1,8 +1,8 @@
 // Memory, and leaving boot services: 7.2 "Memory Allocation Services", 7.4 ExitBootServices.
 #include "boot/efi/efi.h"
 
-#define LOW_END   0xa0000ull // the VGA window
-#define LOW_PAGES 2
+#define LOW_MEMORY_END 0xa0000ull // the VGA window
+#define LOW_PAGES      2
 
 // Firmware's timer may change the map between the two calls: then the key is old, and one tries
 // again. It cannot go on for ever, since nothing else of firmware is called.
@@ -12,15 +12,15 @@
 static union {
     EFI_MEMORY_DESCRIPTOR first;
     uint8_t bytes[65536];
-} map;
+} memory_map;
 
 void efi_reserve_low_page(struct boot_info *boot, EFI_BOOT_SERVICES *services)
 {
-    EFI_PHYSICAL_ADDRESS address = LOW_END - 1;
+    EFI_PHYSICAL_ADDRESS address = LOW_MEMORY_END - 1;
     EFI_STATUS status =
         services->AllocatePages(AllocateMaxAddress, EfiLoaderData, LOW_PAGES, &address);
 
-    if (EFI_ERROR(status) || address >= LOW_END)
+    if (EFI_ERROR(status) || address >= LOW_MEMORY_END)
         boot_note(boot, "no memory below 1 MiB for other CPUs to start in (status 0x%llx)",
                   (unsigned long long)status);
     else
@@ -50,7 +50,7 @@ static void take_map(struct boot_info *boot, UINTN size, UINTN entry_size)
 {
     for (UINTN at = 0; size - at >= entry_size; at += entry_size) {
         EFI_MEMORY_DESCRIPTOR entry;
-        __builtin_memcpy(&entry, map.bytes + at, sizeof(entry));
+        __builtin_memcpy(&entry, memory_map.bytes + at, sizeof(entry));
         struct memory_region *last =
             boot->region_count ? &boot->regions[boot->region_count - 1] : NULL;
         uint32_t type = region_type(entry.Type);
@@ -78,11 +78,11 @@ EFI_STATUS efi_leave_boot_services(struct boot_info *boot, EFI_BOOT_SERVICES *se
     for (unsigned i = 0; i < LEAVE_TRIES; i++) {
         UINTN key = 0;
         UINT32 version = 0;
-        size = sizeof(map);
-        status = services->GetMemoryMap(&size, &map.first, &key, &entry_size, &version);
+        size = sizeof(memory_map);
+        status = services->GetMemoryMap(&size, &memory_map.first, &key, &entry_size, &version);
         if (EFI_ERROR(status))
             return status;
-        if (entry_size < sizeof(map.first) || size > sizeof(map))
+        if (entry_size < sizeof(memory_map.first) || size > sizeof(memory_map))
             return EFI_LOAD_ERROR;
         status = services->ExitBootServices(image, key);
         if (status == EFI_SUCCESS) {
