@@ -364,7 +364,7 @@ static void start(void)
 
 static EFI_STATUS start_in_vain(void)
 {
-    EFI_STATUS status = EFI_SUCCESS;
+    volatile EFI_STATUS status = EFI_SUCCESS;
 
     if (setjmp(entered) == 0)
         status = efi_main(&program, &firmware_table);
