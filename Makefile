@@ -73,7 +73,7 @@ SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
 .PHONY: all efi run check unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
-all: $(BUILD)/hypertick.elf $(if $(HAVE_EFI),efi,efi-missing) ## build the image, build/hypertick.elf, and with gnu-efi build/hypertick.efi (the default)
+all: $(BUILD)/hypertick.elf $(if $(HAVE_EFI),efi,efi-missing) ## build build/hypertick.elf and, where gnu-efi is, build/hypertick.efi (the default)
 
 efi: $(BUILD)/hypertick.efi ## build the EFI program, build/hypertick.efi
 
@@ -242,8 +242,8 @@ fuzz-run: $(FUZZERS)
 
 # --- Lint: every rule below is one tool over everything it can read.
 
-ALL_C      := $(sort $(IMAGE_C) $(wildcard tests/*/*.c))
-ALL_H      := $(sort $(wildcard boot/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h))
+ALL_C      := $(sort $(IMAGE_C) $(EFI_C) $(wildcard tests/*/*.c))
+ALL_H      := $(sort $(wildcard boot/*.h boot/*/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h))
 ALL_PYTHON := $(sort $(wildcard tools/*.py tools/*/*.py tests/*/*.py)) $(shell grep -l '^\#!.*python' tools/* 2>/dev/null)
 ALL_SHELL  := $(shell grep -l '^\#!.*[/ ]\(ba\)\?sh$$' tools/* .ci/* 2>/dev/null)
 
@@ -270,7 +270,7 @@ lint-cppcheck:
 	@mkdir -p $(BUILD)/cppcheck
 	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
 	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
-	    --cppcheck-build-dir=$(BUILD)/cppcheck -I. -Ikernel $(IMAGE_C)
+	    --cppcheck-build-dir=$(BUILD)/cppcheck -I. -Ikernel $(sort $(IMAGE_C) $(EFI_C))
 	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
 	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
 	    -I. -Itests/sim $(filter tests/%,$(ALL_C))

@@ -34,8 +34,8 @@ bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint
 // Installs our GDT, TSS and IDT (boot/descriptors.c).
 void descriptors_install(void);
 
-// What our page tables need of this CPU (boot/processor.c). Sets EFER.NXE where there is one, so our
-// IDT must be installed before.
+// What our page tables need of this CPU (boot/processor.c). Sets EFER.NXE where there is one, so
+// our IDT must be installed before.
 struct paging_cpu processor_paging(void);
 
 // Puts the root of page tables into CR3, with CR0.WP set and nothing kept of earlier translations.

@@ -73,26 +73,24 @@ static bool is_page_level(unsigned level, uint64_t base)
     return level <= 1 || (level == 2 && paging.cpu.giant && base >= LOW_END);
 }
 
-// Gives [base, end) in the table that begins at `start` these flags, 0 to unmap it.
-static bool set_in(uint64_t *entries, unsigned level, uint64_t start, uint64_t base, uint64_t end,
-                   uint64_t flags)
+// Gives the pages from *at on these flags, 0 to unmap them, as far as this table has them, and
+// moves *at behind them. False: none, a table below has them.
+static bool set_here(uint64_t *entries, unsigned level, uint64_t *at, uint64_t end, uint64_t flags)
 {
-    uint64_t span = SPAN(level);
+    uint64_t span = SPAN(level), start = *at;
 
-    for (uint64_t i = (base - start) / span; i < TABLE_LENGTH && start + i * span < end; i++) {
-        uint64_t from = start + i * span;
-        bool is_table = level && (entries[i] & (PRESENT | LARGE)) == PRESENT;
-        bool whole = base <= from && end - from >= span;
+    for (uint64_t i = start / span % TABLE_LENGTH; i < TABLE_LENGTH && *at < end; i++) {
+        uint64_t from = *at & ~(span - 1);
         uint64_t page = flags ? from | flags | (level ? LARGE : 0) : 0;
-        if (whole && !is_table && is_page_level(level, from)) {
+        if (level && (entries[i] & (PRESENT | LARGE)) == PRESENT)
+            break;
+        if (*at == from && end - from >= span && is_page_level(level, from))
             entries[i] = page;
-        } else if (is_table || (entries[i] & ~MARKS) != page) {
-            uint64_t *below = table_below(&entries[i], level);
-            if (!below || !set_in(below, level - 1, from, base > from ? base : from, end, flags))
-                return false;
-        }
+        else if ((entries[i] & ~MARKS) != page)
+            break;
+        *at = from + span;
     }
-    return true;
+    return *at != start;
 }
 
 // Widened to whole pages. False: no room or, above what the CPU can address, no address space.
@@ -101,14 +99,24 @@ static bool set(uint64_t base, uint64_t length, uint64_t flags)
     uint64_t limit =
         1ull << (paging.cpu.address_bits < 12 + 9 * paging.levels - 1 ? paging.cpu.address_bits
                                                                       : 12 + 9 * paging.levels - 1);
-    uint64_t first = base & ~(uint64_t)(PAGE_SIZE - 1);
+    uint64_t at = base & ~(uint64_t)(PAGE_SIZE - 1);
 
     if (length == 0)
         return true;
     if (base >= limit || length > limit - base)
         return false;
-    return set_in(tables[0], paging.levels - 1, 0, first,
-                  (base + length + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1), flags);
+    uint64_t end = (base + length + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    while (at < end) {
+        uint64_t *entries = tables[0];
+        unsigned level = paging.levels - 1;
+        while (!set_here(entries, level, &at, end, flags)) {
+            entries = level ? table_below(&entries[at / SPAN(level) % TABLE_LENGTH], level) : NULL;
+            if (!entries)
+                return false;
+            level--;
+        }
+    }
+    return true;
 }
 
 // What must stay as it is, whatever the memory map says.

@@ -16,7 +16,7 @@ static struct {
 // The end of the page that holds `address`, 0 if none does.
 static uint64_t page_end(uint64_t root, uint64_t address)
 {
-    unsigned level = machine_cr4() & CR4_LA57 ? 5 : 4;
+    unsigned level = (machine_cr4() & CR4_LA57) ? 5 : 4;
     const uint64_t *table = (const uint64_t *)(root & ADDRESS);
 
     if (address >> (12 + 9 * level - 1)) // the upper half, or no address at all

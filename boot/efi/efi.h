@@ -40,5 +40,5 @@ EFI_STATUS efi_leave_boot_services(struct boot_info *boot, EFI_BOOT_SERVICES *se
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
 // Goes on in efi_run, on our stack.
-_Noreturn void efi_enter(struct boot_info *boot, uint64_t root);
-_Noreturn void efi_run(struct boot_info *boot, uint64_t root);
+_Noreturn void efi_enter(struct boot_info *info, uint64_t root);
+_Noreturn void efi_run(struct boot_info *info, uint64_t root);

@@ -20,7 +20,7 @@ static void copy_ascii(char *to, size_t size, const CHAR16 *from)
 
     text_init(&text, to, size);
     for (; from && *from && !text.truncated; from++)
-        text_char(&text, *from >= ' ' && *from <= '~' ? (char)*from : '?');
+        text_char(&text, (char)(*from >= ' ' && *from <= '~' ? *from : '?'));
 }
 
 // Says what is wrong and gives the status to whoever started us. By Exit, since gnu-efi's crt0 does

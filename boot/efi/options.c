@@ -30,7 +30,7 @@ static void copy(struct words *words, unsigned character)
         text_char(&words->text, ' ');
     words->gap = false;
     // What cannot be part of a word makes it a wrong one, and so is seen.
-    text_char(&words->text, character > ' ' && character <= '~' ? (char)character : '?');
+    text_char(&words->text, (char)(character > ' ' && character <= '~' ? character : '?'));
 }
 
 // White space separates, newlines included; from a '#' to the end of the line nothing counts.
@@ -46,42 +46,55 @@ static void copy_file(struct words *words, const uint8_t *bytes, size_t length)
     }
 }
 
-// The program's path with another file name. False where there is no path, or too long a one.
-static bool path_beside(const EFI_DEVICE_PATH *node, CHAR16 path[PATH_MAX])
-{
-    static const char name[] = FILE_NAME;
-    size_t used = 0, directory = 0;
+struct path {
+    CHAR16 characters[PATH_MAX + 1];
+    size_t used, directory; // directory: where the file name begins
+};
 
+// False: there is no room.
+static bool add_character(struct path *path, CHAR16 character)
+{
+    if (path->used == PATH_MAX - sizeof(FILE_NAME))
+        return false;
+    path->characters[path->used++] = character;
+    if (character == '\\' || character == '/')
+        path->directory = path->used;
+    return true;
+}
+
+// A piece of the path; the separator between two need not be written. UEFI 2.10, 10.3.5.4.
+static bool add_node(struct path *path, const uint8_t *bytes, size_t length)
+{
+    if (path->used != path->directory && !add_character(path, '\\'))
+        return false;
+    for (size_t at = 0; at + 2 <= length; at += 2) {
+        CHAR16 character = (CHAR16)(bytes[at] | bytes[at + 1] << 8);
+        if (!character)
+            break;
+        if (!add_character(path, character))
+            return false;
+    }
+    return true;
+}
+
+// The program's path with another file name. False where there is no path, or too long a one.
+static bool path_beside(const EFI_DEVICE_PATH *node, struct path *path)
+{
+    *path = (struct path){.used = 0};
     for (unsigned i = 0; node && i < NODES_MAX && !IsDevicePathEnd(node); i++) {
+        const uint8_t *bytes = (const uint8_t *)node;
         size_t length = DevicePathNodeLength(node);
-        const uint8_t *bytes = (const uint8_t *)node + sizeof(*node);
         if (length < sizeof(*node))
             return false;
-        bool is_file = DevicePathType(node) == MEDIA_DEVICE_PATH &&
-                       DevicePathSubType(node) == MEDIA_FILEPATH_DP;
-        for (size_t at = 0; is_file && at + 2 <= length - sizeof(*node); at += 2) {
-            CHAR16 character = (CHAR16)(bytes[at] | bytes[at + 1] << 8);
-            if (!character)
-                break;
-            if (used == PATH_MAX - sizeof(name))
-                return false;
-            path[used++] = character;
-            if (character == '\\' || character == '/')
-                directory = used;
-        }
-        // Between two nodes stands a separator, whether it is written or not.
-        if (is_file && used && directory != used && used < PATH_MAX - sizeof(name)) {
-            const EFI_DEVICE_PATH *next = (const EFI_DEVICE_PATH *)((const uint8_t *)node + length);
-            if (!IsDevicePathEnd(next)) {
-                path[used++] = '\\';
-                directory = used;
-            }
-        }
-        node = (const EFI_DEVICE_PATH *)((const uint8_t *)node + length);
+        if (DevicePathType(node) == MEDIA_DEVICE_PATH &&
+            DevicePathSubType(node) == MEDIA_FILEPATH_DP &&
+            !add_node(path, bytes + sizeof(*node), length - sizeof(*node)))
+            return false;
+        node = (const EFI_DEVICE_PATH *)(bytes + length);
     }
-    for (size_t i = 0; i < sizeof(name); i++)
-        path[directory + i] = (CHAR16)name[i];
-    return used != 0;
+    for (size_t i = 0; i < sizeof(FILE_NAME); i++)
+        path->characters[path->directory + i] = (CHAR16)FILE_NAME[i];
+    return path->used != 0;
 }
 
 // Adds the words of the file. False if there is none.
@@ -115,7 +128,7 @@ static bool take_file(struct boot_info *boot, struct words *words, EFI_BOOT_SERV
                       const EFI_LOADED_IMAGE *program)
 {
     static EFI_GUID guid = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
-    CHAR16 path[PATH_MAX];
+    struct path path;
     VOID *volume = NULL;
     EFI_FILE_HANDLE root = NULL, file = NULL;
     bool taken = false;
@@ -123,7 +136,7 @@ static bool take_file(struct boot_info *boot, struct words *words, EFI_BOOT_SERV
     // Loaded from the network, there is no file system; that there is no file is normal, too.
     if (EFI_ERROR(services->HandleProtocol(program->DeviceHandle, &guid, &volume)) || !volume)
         return false;
-    if (!path_beside(program->FilePath, path)) {
+    if (!path_beside(program->FilePath, &path)) {
         boot_note(boot,
                   "the program's own path cannot be read, so " FILE_NAME " is not looked for");
         return false;
@@ -131,7 +144,7 @@ static bool take_file(struct boot_info *boot, struct words *words, EFI_BOOT_SERV
     EFI_FILE_IO_INTERFACE *file_system = volume;
     if (EFI_ERROR(file_system->OpenVolume(file_system, &root)))
         return false;
-    EFI_STATUS status = root->Open(root, &file, path, EFI_FILE_MODE_READ, 0);
+    EFI_STATUS status = root->Open(root, &file, path.characters, EFI_FILE_MODE_READ, 0);
     if (!EFI_ERROR(status)) {
         taken = read_file(boot, words, file);
         file->Close(file);

@@ -73,6 +73,9 @@ _Noreturn void efi_enter(struct boot_info *info, uint64_t root)
 
 // --- The firmware
 
+// UEFI says what type an argument has.
+// NOLINTBEGIN(readability-non-const-parameter)
+
 static struct {
     EFI_STATUS loaded_image, pages, map, leave, file, read, graphics;
     unsigned leave_failures; // before it works
@@ -257,6 +260,8 @@ static EFI_STATUS EFIAPI print(SIMPLE_TEXT_OUTPUT_INTERFACE *this, CHAR16 *strin
     return EFI_SUCCESS;
 }
 
+// NOLINTEND(readability-non-const-parameter)
+
 #define PAGES(megabytes) ((megabytes)*256ull)
 static const EFI_MEMORY_DESCRIPTOR usual[] = {
     {EfiBootServicesCode, 0, 0, 0, 1, 0},
@@ -272,7 +277,7 @@ static const EFI_MEMORY_DESCRIPTOR usual[] = {
 };
 
 // A node of the device path, after those that are there.
-static void add_node(uint8_t type, uint8_t subtype, const void *bytes, size_t length)
+static void put_node(uint8_t type, uint8_t subtype, const void *bytes, size_t length)
 {
     static size_t used;
     if (!path_nodes[0])
@@ -290,8 +295,8 @@ static void add_node(uint8_t type, uint8_t subtype, const void *bytes, size_t le
 static void set_path(const CHAR16 *path, size_t bytes)
 {
     memset(path_nodes, 0, sizeof(path_nodes));
-    add_node(MEDIA_DEVICE_PATH, 1, "a hard disk", 11);
-    add_node(MEDIA_DEVICE_PATH, MEDIA_FILEPATH_DP, path, bytes);
+    put_node(MEDIA_DEVICE_PATH, 1, "a hard disk", 11);
+    put_node(MEDIA_DEVICE_PATH, MEDIA_FILEPATH_DP, path, bytes);
 }
 
 static int setup(void **state)
@@ -611,7 +616,7 @@ static void test_paths(void **state)
     assert_string_equal(firmware.opened, "hypertick.conf");
     setup(state);
     set_path(L"\\a", sizeof(L"\\a"));
-    add_node(MEDIA_DEVICE_PATH, MEDIA_FILEPATH_DP, L"b\\c.efi", sizeof(L"b\\c.efi"));
+    put_node(MEDIA_DEVICE_PATH, MEDIA_FILEPATH_DP, L"b\\c.efi", sizeof(L"b\\c.efi"));
     start();
     assert_string_equal(firmware.opened, "\\a\\b\\hypertick.conf");
     for (size_t i = 0; i < ARRAY_SIZE(longest); i++)
