@@ -34,9 +34,7 @@
 // tables that lie elsewhere. The rest is for RAM: 1 GiB a table, or 512 with 1 GiB pages.
 #define TABLES 64
 
-typedef uint64_t table[TABLE_LENGTH];
-
-static table tables[TABLES] __attribute__((aligned(PAGE_SIZE)));
+static uint64_t tables[TABLES][TABLE_LENGTH] __attribute__((aligned(PAGE_SIZE)));
 
 static struct {
     const struct paging_image *image;

@@ -73,7 +73,7 @@ EFI_STATUS efi_leave_boot_services(struct boot_info *boot, EFI_BOOT_SERVICES *se
                                    EFI_HANDLE image)
 {
     EFI_STATUS status = EFI_SUCCESS;
-    UINTN size = 0, entry_size = 0;
+    UINTN size, entry_size = 0;
 
     for (unsigned i = 0; i < LEAVE_TRIES; i++) {
         UINTN key = 0;

@@ -24,14 +24,14 @@ uint64_t machine_cr4(void);
 
 #define TEXT 0x40000ull
 
-static uint64_t root;
+static uint64_t current_root;
 static struct paging_cpu cpu;
 static struct paging_image image;
 static struct boot_info boot;
 
 uint64_t machine_cr3(void)
 {
-    return root;
+    return current_root;
 }
 
 uint64_t machine_cr4(void)
@@ -43,8 +43,8 @@ uint64_t machine_cr4(void)
 static void start(uint64_t at)
 {
     image = (struct paging_image){at, at + TEXT, at + 2 * TEXT, at + TEXT + 0x10000};
-    last.root = 0;
-    root = paging_start(&image, cpu);
+    last.current_root = 0;
+    current_root = paging_start(&image, cpu);
     memset(&boot, 0, sizeof(boot));
 }
 
@@ -69,7 +69,7 @@ struct walked {
 static struct walked walk(uint64_t address)
 {
     struct walked result = {.writable = true};
-    const uint64_t *entries = (const uint64_t *)root;
+    const uint64_t *entries = (const uint64_t *)current_root;
 
     for (int bit = cpu.five_levels ? 48 : 39;; bit -= 9) {
         uint64_t entry = entries[address >> bit & 511];
@@ -168,7 +168,7 @@ static void test_mixed_page(void **state)
 {
     (void)state;
     image = (struct paging_image){0x100000, 0x104010, 0x120000, 0x110000};
-    root = paging_start(&image, cpu);
+    current_root = paging_start(&image, cpu);
     assert_true(!walk(0x103fff).writable);
     assert_true(walk(0x104000).writable && !walk(0x104000).no_execute);
     assert_true(walk(0x105000).writable && walk(0x105000).no_execute);
