@@ -46,17 +46,17 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     static EFI_GUID loaded_image_guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
     static struct paging_image where;
     EFI_BOOT_SERVICES *services = system->BootServices;
-    VOID *program;
+    VOID *loaded;
 
     boot.protocol = BOOT_EFI;
     boot.efi_system_table = (uint64_t)system;
     copy_ascii(boot.loader, sizeof(boot.loader), system->FirmwareVendor);
     // It would reset the machine five minutes after the start (7.5), in a long window.
     services->SetWatchdogTimer(0, 0, 0, NULL);
-    EFI_STATUS status = services->HandleProtocol(image, &loaded_image_guid, &program);
+    EFI_STATUS status = services->HandleProtocol(image, &loaded_image_guid, &loaded);
     if (EFI_ERROR(status))
         return give_up(image, system, "the program is no loaded image", status);
-    efi_collect_options(&boot, services, program);
+    efi_collect_options(&boot, services, loaded);
     efi_collect_tables(&boot, system);
     efi_collect_framebuffer(&boot, services);
     efi_reserve_low_page(&boot, services);

@@ -97,13 +97,13 @@ static bool firmware_left(void)
 }
 
 static EFI_LOADED_IMAGE program;
-static EFI_FILE_PROTOCOL volume_root, file;
-static EFI_FILE_IO_INTERFACE volume;
+static EFI_FILE_PROTOCOL volume_root, conf_file;
+static EFI_FILE_IO_INTERFACE fat_volume;
 static EFI_GRAPHICS_OUTPUT_MODE_INFORMATION mode_info;
 static EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE mode;
-static EFI_GRAPHICS_OUTPUT_PROTOCOL graphics;
-static EFI_BOOT_SERVICES services;
-static SIMPLE_TEXT_OUTPUT_INTERFACE console;
+static EFI_GRAPHICS_OUTPUT_PROTOCOL screen;
+static EFI_BOOT_SERVICES boot_services;
+static SIMPLE_TEXT_OUTPUT_INTERFACE text_output;
 static EFI_CONFIGURATION_TABLE configuration[8];
 static EFI_SYSTEM_TABLE firmware_table;
 static uint8_t path_nodes[1024];
@@ -121,11 +121,11 @@ static EFI_STATUS EFIAPI handle_protocol(EFI_HANDLE handle, EFI_GUID *guid, VOID
         return firmware.loaded_image;
     }
     if (same(guid, (EFI_GUID)EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID)) {
-        *out = &volume;
+        *out = &fat_volume;
         return firmware.no_volume ? EFI_UNSUPPORTED : EFI_SUCCESS;
     }
     assert_true(same(guid, (EFI_GUID)EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID));
-    *out = &graphics;
+    *out = &screen;
     return EFI_SUCCESS;
 }
 
@@ -171,7 +171,7 @@ static EFI_STATUS EFIAPI open_file(EFI_FILE_PROTOCOL *this, EFI_FILE_HANDLE *out
     if (!firmware.content)
         return EFI_NOT_FOUND;
     firmware.open_files++;
-    *out = &file;
+    *out = &conf_file;
     return EFI_SUCCESS;
 }
 
@@ -320,23 +320,23 @@ static int setup(void **state)
         .PixelsPerScanLine = 1024,
     };
     mode = (EFI_GRAPHICS_OUTPUT_PROTOCOL_MODE){.Info = &mode_info, .FrameBufferBase = 0x80000000};
-    graphics.Mode = &mode;
-    volume.OpenVolume = open_volume;
+    screen.Mode = &mode;
+    fat_volume.OpenVolume = open_volume;
     volume_root.Open = open_file;
-    volume_root.Close = file.Close = close_file;
-    file.Read = read_bytes;
-    console.OutputString = print;
-    services.HandleProtocol = handle_protocol;
-    services.LocateHandleBuffer = locate_handles;
-    services.FreePool = free_pool;
-    services.AllocatePages = allocate_pages;
-    services.GetMemoryMap = get_map;
-    services.ExitBootServices = exit_boot_services;
-    services.SetWatchdogTimer = set_watchdog;
-    services.Exit = exit_program;
+    volume_root.Close = conf_file.Close = close_file;
+    conf_file.Read = read_bytes;
+    text_output.OutputString = print;
+    boot_services.HandleProtocol = handle_protocol;
+    boot_services.LocateHandleBuffer = locate_handles;
+    boot_services.FreePool = free_pool;
+    boot_services.AllocatePages = allocate_pages;
+    boot_services.GetMemoryMap = get_map;
+    boot_services.ExitBootServices = exit_boot_services;
+    boot_services.SetWatchdogTimer = set_watchdog;
+    boot_services.Exit = exit_program;
     firmware_table = (EFI_SYSTEM_TABLE){.FirmwareVendor = vendor,
-                                        .ConOut = &console,
-                                        .BootServices = &services,
+                                        .ConOut = &text_output,
+                                        .BootServices = &boot_services,
                                         .ConfigurationTable = configuration};
     set_path(L"\\EFI\\BOOT\\BOOTX64.EFI", sizeof(L"\\EFI\\BOOT\\BOOTX64.EFI"));
     program.FilePath = (EFI_DEVICE_PATH *)path_nodes;
@@ -682,7 +682,7 @@ static void test_no_framebuffer(void **state)
         else if (i == 4)
             mode.Info = NULL;
         else if (i == 5)
-            graphics.Mode = NULL;
+            screen.Mode = NULL;
         else
             mode_info.PixelFormat = PixelBitMask;
         if (i >= 6)

@@ -24,14 +24,14 @@ uint64_t machine_cr4(void);
 
 #define TEXT 0x40000ull
 
-static uint64_t current_root;
+static uint64_t cr3;
 static struct paging_cpu cpu;
-static struct paging_image image;
+static struct paging_image loaded;
 static struct boot_info boot;
 
 uint64_t machine_cr3(void)
 {
-    return current_root;
+    return cr3;
 }
 
 uint64_t machine_cr4(void)
@@ -40,11 +40,11 @@ uint64_t machine_cr4(void)
 }
 
 // An image at `start`: 256 KiB of text, 256 KiB of data, the guard page in the middle of that.
-static void start(uint64_t at)
+static void build(uint64_t at)
 {
-    image = (struct paging_image){at, at + TEXT, at + 2 * TEXT, at + TEXT + 0x10000};
-    last.current_root = 0;
-    current_root = paging_start(&image, cpu);
+    loaded = (struct paging_image){at, at + TEXT, at + 2 * TEXT, at + TEXT + 0x10000};
+    last.root = 0;
+    cr3 = paging_start(&loaded, cpu);
     memset(&boot, 0, sizeof(boot));
 }
 
@@ -52,7 +52,7 @@ static int setup(void **state)
 {
     (void)state;
     cpu = (struct paging_cpu){.giant = true, .no_execute = true, .address_bits = 46};
-    start(0x100000);
+    build(0x100000);
     return 0;
 }
 
@@ -69,7 +69,7 @@ struct walked {
 static struct walked walk(uint64_t address)
 {
     struct walked result = {.writable = true};
-    const uint64_t *entries = (const uint64_t *)current_root;
+    const uint64_t *entries = (const uint64_t *)cr3;
 
     for (int bit = cpu.five_levels ? 48 : 39;; bit -= 9) {
         uint64_t entry = entries[address >> bit & 511];
@@ -131,17 +131,17 @@ static void test_low_4_gib(void **state)
 
 static void check_image(void)
 {
-    uint64_t at = image.start;
+    uint64_t at = loaded.start;
 
     assert_true(walk(at).mapped && !walk(at).writable && !walk(at).no_execute);
     assert_true(!walk(at + TEXT - 1).writable && !walk(at + TEXT - 1).no_execute);
     assert_true(walk(at + TEXT).writable && walk(at + TEXT).no_execute == cpu.no_execute);
-    assert_true(walk(image.end - 1).writable && walk(image.end - 1).no_execute == cpu.no_execute);
+    assert_true(walk(loaded.end - 1).writable && walk(loaded.end - 1).no_execute == cpu.no_execute);
     assert_cache(at, MAPPED_CACHED);
-    assert_cache(image.end - 1, MAPPED_CACHED);
-    assert_unmapped(image.guard);
-    assert_unmapped(image.guard + 4095);
-    assert_true(walk(image.guard - 1).mapped && walk(image.guard + 4096).mapped);
+    assert_cache(loaded.end - 1, MAPPED_CACHED);
+    assert_unmapped(loaded.guard);
+    assert_unmapped(loaded.guard + 4095);
+    assert_true(walk(loaded.guard - 1).mapped && walk(loaded.guard + 4096).mapped);
 }
 
 static const uint64_t places[] = {0x100000, 0x7e5c1000, 3 * GIB + 0x1ff000, 0x140001000};
@@ -150,16 +150,16 @@ static void test_image(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        start(places[i]);
+        build(places[i]);
         check_image();
         assert_true(walk(places[i] - 1).writable == walk(places[i] - 1).mapped);
         boot.regions[boot.region_count++] = (struct memory_region){0, 6 * GIB, MEMORY_RAM};
         paging_add(&boot);
         check_image();
-        assert_true(walk(image.end).writable);
+        assert_true(walk(loaded.end).writable);
     }
     cpu.no_execute = false;
-    start(places[0]);
+    build(places[0]);
     check_image();
 }
 
@@ -167,8 +167,8 @@ static void test_image(void **state)
 static void test_mixed_page(void **state)
 {
     (void)state;
-    image = (struct paging_image){0x100000, 0x104010, 0x120000, 0x110000};
-    current_root = paging_start(&image, cpu);
+    loaded = (struct paging_image){0x100000, 0x104010, 0x120000, 0x110000};
+    cr3 = paging_start(&loaded, cpu);
     assert_true(!walk(0x103fff).writable);
     assert_true(walk(0x104000).writable && !walk(0x104000).no_execute);
     assert_true(walk(0x105000).writable && walk(0x105000).no_execute);
@@ -190,7 +190,7 @@ static void test_regions(void **state)
     for (unsigned giant = 0; giant < 2; giant++) {
         setup(state);
         cpu.giant = giant;
-        start(0x100000);
+        build(0x100000);
         memcpy(boot.regions, regions, sizeof(regions));
         boot.region_count = ARRAY_SIZE(regions);
         paging_add(&boot);
@@ -248,7 +248,7 @@ static void test_running_out(void **state)
 {
     (void)state;
     cpu.giant = false;
-    start(0x100000);
+    build(0x100000);
     boot.rsdp = 0x200000ff0;
     boot.regions[boot.region_count++] = (struct memory_region){4 * GIB, 1ull << 45, MEMORY_RAM};
     boot.regions[boot.region_count++] =
@@ -284,7 +284,7 @@ static void test_no_such_addresses(void **state)
     check_image();
     // Nonsense from CPUID.
     cpu.address_bits = 0;
-    start(0x100000);
+    build(0x100000);
     boot.rsdp = 1ull << 36;
     paging_add(&boot);
     assert_int_equal(boot.note_count, 1);
@@ -295,7 +295,7 @@ static void test_five_levels(void **state)
     (void)state;
     cpu.five_levels = true;
     cpu.address_bits = 52;
-    start(0x140000000);
+    build(0x140000000);
     assert_cache(0xfee00000, MAPPED_UNCACHED);
     check_image();
     boot.regions[boot.region_count++] = (struct memory_region){1ull << 50, GIB, MEMORY_RAM};
@@ -334,7 +334,7 @@ static void test_random_maps(void **state)
     for (unsigned run = 0; run < 300; run++) {
         setup(state);
         cpu.giant = random_number() & 1;
-        start(places[random_number() % ARRAY_SIZE(places)]);
+        build(places[random_number() % ARRAY_SIZE(places)]);
         for (unsigned i = 0; i < 12; i++)
             boot.regions[boot.region_count++] = (struct memory_region){
                 random_number() % (8 * GIB), 1 + (random_number() % GIB >> random_number() % 30),
@@ -345,7 +345,7 @@ static void test_random_maps(void **state)
         for (unsigned i = 0; i < 12; i++) {
             const struct memory_region *region = &boot.regions[i];
             uint64_t address = region->base + random_number() % region->length;
-            if (address - image.guard >= 4096)
+            if (address - loaded.guard >= 4096)
                 assert_true(walk(address).mapped);
             uint64_t length = 1 + random_number() % 0x10000;
             bool all = true;
@@ -362,8 +362,8 @@ static void test_views(void **state)
     (void)state;
     assert_null(phys_view(&machine_phys, 0, 1));
     assert_non_null(phys_view(&machine_phys, 1, 1));
-    assert_null(phys_view(&machine_phys, image.guard - 1, 2));
-    assert_non_null(phys_view(&machine_phys, image.guard - 1, 1));
+    assert_null(phys_view(&machine_phys, loaded.guard - 1, 2));
+    assert_non_null(phys_view(&machine_phys, loaded.guard - 1, 1));
     assert_non_null(phys_view(&machine_phys, 0x10000000, GIB));
     assert_null(phys_view(&machine_phys, 4 * GIB - 16, 17));
     assert_non_null(phys_view(&machine_phys, 4 * GIB - 16, 16));
