@@ -197,7 +197,6 @@ void efi_collect_options(struct boot_info *boot, EFI_BOOT_SERVICES *services,
 
     text_init(&words.text, boot->cmdline, sizeof(boot->cmdline));
     bool from_file = take_file(boot, &words, services, program);
-    words.comment = false;
     bool from_entry = take_load_options(boot, &words, program);
     if (words.text.truncated)
         boot_note(boot, "the options are longer than %zu bytes and were cut",

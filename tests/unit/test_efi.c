@@ -477,7 +477,7 @@ static void test_lying_map(void **state)
     static EFI_MEMORY_DESCRIPTOR many[400];
 
     (void)state;
-    many[0] = (EFI_MEMORY_DESCRIPTOR){EfiConventionalMemory, 0, 0x1000, 0, UINT64_MAX, 0};
+    many[0] = (EFI_MEMORY_DESCRIPTOR){EfiConventionalMemory, 0, 0x1000, 0, (1ull << 52) + 1, 0};
     many[1] = (EFI_MEMORY_DESCRIPTOR){EfiConventionalMemory, 0, UINT64_MAX - 0xfff, 0, 2, 0};
     many[2] = (EFI_MEMORY_DESCRIPTOR){0xdeadbeef, 0, 0x1000, 0, 1, 0};
     // It would go on where this one ends, and wrap.
@@ -543,7 +543,7 @@ static void test_options_from_both(void **state)
     assert_string_equal(boot.options_from, "the load options");
     setup(state);
     set_load_options(words, sizeof(words) - sizeof(CHAR16)); // without a NUL
-    set_content("window=20ms\n");
+    set_content("window=20ms # to the end");
     start();
     assert_string_equal(boot.cmdline, "window=20ms -- hypertick.efi window=30ms");
     assert_string_equal(boot.options_from, "hypertick.conf, then the load options");
