@@ -4,6 +4,7 @@
 // it can be fuzzed on the host with any bytes as memory. It adds to a boot_info that is all zero.
 #pragma once
 
+#include "boot/paging.h"
 #include "kernel/boot_info.h"
 #include "lib/phys.h"
 
@@ -32,3 +33,10 @@ bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint
 
 // Installs our GDT, TSS and IDT (boot/descriptors.c).
 void descriptors_install(void);
+
+// What our page tables need of this CPU (boot/processor.c). Sets EFER.NXE where there is one, so
+// our IDT must be installed before.
+struct paging_cpu processor_paging(void);
+
+// Puts the root of page tables into CR3, with CR0.WP set and nothing kept of earlier translations.
+void processor_use_tables(uint64_t root);
