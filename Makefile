@@ -48,6 +48,19 @@ STUB_C    := $(wildcard boot/stub/*.c)
 STUB_O    := $(patsubst %.asm,$(BUILD)/image/%.o,$(wildcard boot/stub/*.asm)) \
              $(STUB_C:%.c=$(BUILD)/image/%.o) $(BUILD)/image/lib/memory.o
 
+# The same kernel as an EFI program, position independent, by way of gnu-efi (Debian's package of that
+# name): its headers, its crt0, which relocates the program, and GNU objcopy, which makes a PE file.
+EFI_CRT0    := /usr/lib/crt0-efi-x86_64.o
+EFI_LIBRARY := /usr/lib/libgnuefi.a
+EFI_OBJCOPY := objcopy
+EFI_FLAGS   := -DGNU_EFI_USE_MS_ABI -fshort-wchar -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+EFI_CFLAGS   = $(filter-out -fno-pic,$(IMAGE_CFLAGS)) -fpie $(EFI_FLAGS)
+EFI_C       := boot/collect.c boot/descriptors.c boot/paging.c boot/processor.c \
+               $(sort $(wildcard boot/efi/*.c kernel/*.c kernel/*/*.c lib/*.c))
+EFI_ASM     := boot/traps.asm boot/efi/enter.asm
+EFI_O       := $(EFI_ASM:%.asm=$(BUILD)/efi/%.o) $(EFI_C:%.c=$(BUILD)/efi/%.o)
+HAVE_EFI    := $(and $(wildcard $(EFI_CRT0)),$(wildcard $(EFI_LIBRARY)))
+
 # What is compiled for the host: tests/unit/test_NAME.c, each with all of lib/, and
 # tests/sim/test_NAME.c, each with lib/, kernel/ and the rest of tests/sim/, whose machine.h stands in
 # for the kernel's.
@@ -62,10 +75,16 @@ SIM_O       := $(SIM_C:%.c=$(BUILD)/sim/%.o)
 SIM_TEST_C  := $(wildcard tests/sim/test_*.c)
 SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
 
-.PHONY: all run check unit sim guest tools-test bench lint coverage fuzz setup clean help
+.PHONY: all efi run check unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
-all: $(BUILD)/hypertick.elf ## build the image, build/hypertick.elf (the default)
+all: $(BUILD)/hypertick.elf $(if $(HAVE_EFI),efi,efi-missing) ## build build/hypertick.elf and, where gnu-efi is, build/hypertick.efi (the default)
+
+efi: $(BUILD)/hypertick.efi ## build the EFI program, build/hypertick.efi
+
+.PHONY: efi-missing
+efi-missing:
+	@echo "build/hypertick.efi is left out: install gnu-efi for it (apt-get install gnu-efi)"
 
 run: ## boot the image in QEMU: OPTIONS="window=100ms", QEMU_FLAGS="-machine q35", ACCEL=tcg
 	@tools/setup --needed-for run
@@ -149,7 +168,7 @@ $(BUILD)/image/boot/stub/packed.o: $(BUILD)/image/payload.gz
 
 # What the stub must know of the kernel, and nothing else: it must not call into what is still packed.
 $(BUILD)/image/payload.ld: $(BUILD)/hypertick.debug
-	$(Q)$(NM) $< | awk '$$3 ~ /^(payload_[a-z]+|stack_guard|boot_stack_top)$$/ { print $$3 " = 0x" $$1 ";" }' >$@
+	$(Q)$(NM) $< | awk '$$3 ~ /^(payload_[a-z]+|boot_stack_top)$$/ { print $$3 " = 0x" $$1 ";" }' >$@
 
 $(BUILD)/image/stub.debug: $(STUB_O) $(BUILD)/image/payload.ld boot/stub/stub.ld
 	@echo "LD     $@"
@@ -163,7 +182,32 @@ $(BUILD)/hypertick.elf: $(BUILD)/image/stub.debug
 # Unpacking is all that happens before the first byte of the report: here speed counts.
 $(STUB_C:%.c=$(BUILD)/image/%.o): IMAGE_CFLAGS += -O2
 
-image-objects: $(IMAGE_O) $(STUB_C:%.c=$(BUILD)/image/%.o)
+image-objects: $(IMAGE_O) $(STUB_C:%.c=$(BUILD)/image/%.o) $(if $(HAVE_EFI),$(EFI_O))
+
+$(BUILD)/efi/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC     $@"
+	$(Q)$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/efi/%.o: %.asm Makefile
+	@mkdir -p $(@D)
+	@echo "NASM   $@"
+	$(Q)$(NASM) $(NASM_FLAGS) -MD $(@:.o=.d) -o $@ $<
+
+# gnu-efi relocates by adding to what lies in the file, not by the addend: hence --apply-dynamic-relocs.
+$(BUILD)/hypertick.efi.debug: $(EFI_O) boot/efi/link.ld
+	@$(if $(HAVE_EFI),,echo "build/hypertick.efi needs gnu-efi: apt-get install gnu-efi"; exit 1)
+	@echo "LD     $@"
+	$(Q)$(LD) -T boot/efi/link.ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --gc-sections \
+	    --icf=all -O2 --build-id=none -z noexecstack \
+	    --apply-dynamic-relocs \
+	    -o $@ $(EFI_CRT0) $(EFI_O) $(EFI_LIBRARY)
+
+# The time stamp in the PE header is 0, or two builds would differ.
+$(BUILD)/hypertick.efi: $(BUILD)/hypertick.efi.debug
+	@echo "PE     $@"
+	$(Q)SOURCE_DATE_EPOCH=0 $(EFI_OBJCOPY) -j .text -j .data -j .dynamic -j .rela -j .reloc -j .bss \
+	    --strip-all --output-target=efi-app-x86_64 $< $@
 
 # --- Tests on the host
 
@@ -173,6 +217,11 @@ $(BUILD)/host/%.o: %.c Makefile
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/unit/test_unpack: HOST_LIBS := -lz
+# Parts of kernel/ and boot/ include the seam, boot/efi/ the headers of gnu-efi.
+$(BUILD)/host/tests/unit/%.o $(BUILD)/tidy/tests/unit/%.ok: HOST_CFLAGS += -Itests/sim
+$(BUILD)/host/tests/unit/test_efi.o $(BUILD)/tidy/tests/unit/test_efi.c.ok: HOST_CFLAGS += $(EFI_FLAGS)
+$(BUILD)/tidy/boot/efi/%.ok: IMAGE_CFLAGS += $(EFI_FLAGS)
+
 $(BUILD)/unit/%: $(BUILD)/host/tests/unit/%.o $(LIB_HOST_O)
 	@mkdir -p $(@D)
 	@echo "LD     $@"
@@ -221,7 +270,7 @@ fuzz-run: $(FUZZERS)
 
 # --- Lint: every rule below is one tool over everything it can read.
 
-ALL_C      := $(sort $(IMAGE_C) $(STUB_C) $(wildcard tests/*/*.c))
+ALL_C      := $(sort $(IMAGE_C) $(STUB_C) $(EFI_C) $(wildcard tests/*/*.c))
 ALL_H      := $(sort $(wildcard boot/*.h boot/*/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h))
 ALL_PYTHON := $(sort $(wildcard tools/*.py tools/*/*.py tests/*/*.py)) $(shell grep -l '^\#!.*python' tools/* 2>/dev/null)
 ALL_SHELL  := $(shell grep -l '^\#!.*[/ ]\(ba\)\?sh$$' tools/* .ci/* 2>/dev/null)
@@ -249,7 +298,7 @@ lint-cppcheck:
 	@mkdir -p $(BUILD)/cppcheck
 	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
 	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
-	    --cppcheck-build-dir=$(BUILD)/cppcheck -I. -Ikernel $(IMAGE_C)
+	    --cppcheck-build-dir=$(BUILD)/cppcheck -I. -Ikernel $(sort $(IMAGE_C) $(EFI_C))
 	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
 	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
 	    -I. -Itests/sim $(filter tests/%,$(ALL_C))
@@ -264,6 +313,6 @@ lint-python:
 lint-shell:
 	$(Q)shellcheck $(ALL_SHELL)
 
-OBJECTS := $(IMAGE_O) $(STUB_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
+OBJECTS := $(IMAGE_O) $(STUB_O) $(EFI_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
            $(SIM_O) $(SIM_TEST_C:%.c=$(BUILD)/sim/%.o)
 -include $(OBJECTS:.o=.d)

@@ -79,7 +79,7 @@ static inline void machine_out32(uint16_t port, uint32_t value)
 }
 
 // Device memory, by guest-physical address below 4 GiB (mapped one to one, uncached at 3 GiB and up
-// and in the VGA window).
+// but for RAM, and in the VGA window).
 static inline uint32_t machine_mmio_read32(uint64_t address)
 {
     uint32_t value;
@@ -193,6 +193,73 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
     out->value = value; // the low 32 bits: every clock that is read so is a 32-bit counter
 }
 
+// Where execution goes on after an exception in code that is not ours, by the trap handler; rip 0:
+// nowhere.
+extern struct machine_resume {
+    uint64_t rip, rsp;
+} machine_resume;
+
+// Calls a function of UEFI firmware: Microsoft's x64 calling convention (UEFI Specification 2.10,
+// 2.3.4.2). Comes back after an exception in there, too, which therefore ends nothing; where
+// firmware hangs, so does this.
+static inline void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c,
+                                         uint64_t d)
+{
+    register uint64_t third __asm__("r8") = c;
+    register uint64_t fourth __asm__("r9") = d;
+
+    // Nothing but memory is relied on afterwards.
+    __asm__ volatile("pushq %%rbp\n\t"
+                     "leaq 1f(%%rip), %%r10\n\tmovq %%r10, machine_resume(%%rip)\n\t"
+                     "movq %%rsp, 8+machine_resume(%%rip)\n\t"
+                     "andq $-16, %%rsp\n\tsubq $32, %%rsp\n\t"
+                     "call *%%rax\n"
+                     "1:\tmovq 8+machine_resume(%%rip), %%rsp\n\t"
+                     "movq $0, machine_resume(%%rip)\n\tpopq %%rbp\n\tcld"
+                     : "+a"(function), "+c"(a), "+d"(b), "+r"(third), "+r"(fourth)
+                     :
+                     : "rbx", "rsi", "rdi", "r10", "r11", "r12", "r13", "r14", "r15", "cc",
+                       "memory");
+}
+
+// The control registers of paging: Intel SDM vol. 3A, 2.5. Writing CR3 forgets all translations but
+// global ones, and those go with CR4.PGE.
+static inline uint64_t machine_cr0(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr0, %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t machine_cr3(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t machine_cr4(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr4, %0" : "=r"(value));
+    return value;
+}
+
+static inline void machine_set_cr0(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr0" ::"r"(value) : "memory");
+}
+
+static inline void machine_set_cr3(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr3" ::"r"(value) : "memory");
+}
+
+static inline void machine_set_cr4(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr4" ::"r"(value) : "memory");
+}
+
 // CR2, the address of the last page fault.
 static inline uint64_t machine_cr2(void)
 {
@@ -238,5 +305,6 @@ static inline void machine_raise_stack(void)
     __asm__ volatile("1: pushq %rax\n\tjmp 1b");
 }
 
-// Guest-physical memory as the page tables map it: the low 4 GiB.
+// Guest-physical memory as the page tables map it, whatever that is: the low 4 GiB, and more where
+// boot/paging.c found it.
 extern const struct phys machine_phys;

@@ -9,7 +9,7 @@
 
 global entry32, entry_linux32, entry_linux16, entry_linux64
 extern page_tables, packed, packed_size, unpack
-extern payload_start, payload_size, payload_entry, stack_guard, boot_stack_top
+extern payload_start, payload_size, payload_entry, boot_stack_top
 
 ; The Linux boot protocol fixes it 0x200 bytes into what is loaded.
 section .entry64

@@ -42,6 +42,11 @@ void machine_bracket_in32(uint16_t port, struct bracket *out);
 void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
 void machine_bracket_msr(uint32_t msr, struct bracket *out);
 
+extern struct machine_resume {
+    uint64_t rip, rsp;
+} machine_resume;
+void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+
 uint64_t machine_cr2(void);
 _Noreturn void machine_halt(void);
 

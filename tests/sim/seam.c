@@ -186,6 +186,15 @@ void machine_bracket_msr(uint32_t msr, struct bracket *out)
 
 // --- The rest
 
+void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    sim_operation();
+    if (function != SIM_EFI_RESET_SYSTEM || a > 2 || b || c || d)
+        sim_violation("firmware has no such function", function, a);
+    if (sim.config->efi == SIM_EFI_SOUND)
+        sim_leave(SIM_EFI_RESET, (uint32_t)a);
+}
+
 void machine_halt(void)
 {
     sim_leave(SIM_HALT, 0);

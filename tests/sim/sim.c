@@ -191,6 +191,24 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     acpi_build();
 }
 
+// The system table and the runtime services, as far as ResetSystem needs them. UEFI 2.10, 4.3.1 and
+// 4.5.1.
+static uint64_t efi_build(enum sim_efi kind)
+{
+    uint64_t runtime = SIM_EFI_SYSTEM_TABLE + 0x1000;
+    uint64_t reset = SIM_EFI_RESET_SYSTEM;
+    uint64_t nowhere = 0x7a00000;
+    uint8_t *table = memory_add(SIM_EFI_SYSTEM_TABLE, 120);
+    uint8_t *services = memory_add(runtime, 136);
+
+    if (kind != SIM_EFI_NO_SIGNATURE)
+        memcpy(table, "IBI SYST", 8);
+    memcpy(table + 88, kind == SIM_EFI_RUNTIME_NOWHERE ? &nowhere : &runtime, 8);
+    memcpy(services, "RUNTSERV", 8);
+    memcpy(services + 104, &reset, 8);
+    return SIM_EFI_SYSTEM_TABLE;
+}
+
 static void boot(struct boot_info *info, const struct sim_config *config)
 {
     uint64_t top = (uint64_t)config->memory_mib << 20;
@@ -208,6 +226,8 @@ static void boot(struct boot_info *info, const struct sim_config *config)
         (struct memory_region){top - 0x10000, 0x10000, MEMORY_ACPI_RECLAIM};
     if (config->acpi.handed_over)
         info->rsdp = sim.rsdp;
+    if (config->efi)
+        info->efi_system_table = efi_build(config->efi);
 }
 
 static void read_screen(char *out)

@@ -179,6 +179,17 @@ struct sim_cpuid {
     struct cpuid_words pass_through;
 };
 
+// What is wrong with UEFI's runtime services.
+enum sim_efi {
+    SIM_EFI_NONE, // not booted by UEFI
+    SIM_EFI_SOUND,
+    SIM_EFI_RETURNS,         // ResetSystem does nothing
+    SIM_EFI_NO_SIGNATURE,    // of the system table
+    SIM_EFI_RUNTIME_NOWHERE, // the system table points where no memory is
+};
+#define SIM_EFI_SYSTEM_TABLE 0x7800000ull
+#define SIM_EFI_RESET_SYSTEM 0x7900000ull
+
 // --- Time
 
 // The kinds of access, each with its latency.
@@ -243,6 +254,7 @@ struct sim_config {
     bool unknown_msrs_read_zero; // QEMU TCG; else they raise #GP
 
     struct sim_acpi acpi;
+    enum sim_efi efi;
     struct sim_uart com1, com2;
     enum sim_debugcon debugcon;
     bool screen; // VGA text memory at 0xb8000
@@ -258,7 +270,8 @@ struct sim_config {
 enum sim_exit {
     SIM_DEBUG_EXIT, // value: the byte written to port 0xf4
     SIM_S5,
-    SIM_RESET, // value: the port
+    SIM_RESET,     // value: the port
+    SIM_EFI_RESET, // value: ResetSystem's type
     SIM_HALT,
     SIM_RETURNED, // the guest's function returned
     SIM_HUNG,
