@@ -164,6 +164,21 @@ static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
     out->value = value;
 }
 
+static inline void machine_bracket_in8(uint16_t port, struct bracket *out)
+{
+    uint64_t low, high, value;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("movl %k[port], %%edx\n\tinb %%dx, %%al\n\t"
+                                     "movl %%eax, %k[value]")
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value), "=&a"(after_low),
+                       "=&d"(after_high)
+                     : [port] "r"((uint32_t)port)
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = (uint8_t)value;
+}
+
 // Brackets a write: for the PIT, whose sampling access is the latch command. `value` becomes 0.
 static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out)
 {

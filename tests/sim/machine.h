@@ -38,6 +38,7 @@ bool machine_rdmsr(uint32_t msr, uint64_t *value);
 bool machine_wrmsr(uint32_t msr, uint64_t value);
 
 void machine_bracket_mmio32(uint64_t address, struct bracket *out);
+void machine_bracket_in8(uint16_t port, struct bracket *out);
 void machine_bracket_in32(uint16_t port, struct bracket *out);
 void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
 void machine_bracket_msr(uint32_t msr, struct bracket *out);

@@ -5,10 +5,11 @@
 #define CPUID_1_ECX_X2APIC     (1u << 21)
 #define CPUID_1_ECX_HYPERVISOR (1u << 31)
 
-#define MSR_TSC          0x10
-#define MSR_APIC_BASE    0x1b
-#define MSR_X2APIC_FIRST 0x800
-#define MSR_X2APIC_LAST  0x8ff
+#define MSR_TSC             0x10
+#define MSR_APIC_BASE       0x1b
+#define MSR_REFERENCE_COUNT 0x40000020
+#define MSR_X2APIC_FIRST    0x800
+#define MSR_X2APIC_LAST     0x8ff
 
 static const struct cpuid_words *lookup(uint32_t leaf, uint32_t subleaf)
 {
@@ -108,6 +109,10 @@ bool msr_read(uint32_t msr, uint64_t *value)
     }
     if (msr == MSR_APIC_BASE && has_lapic) {
         *value = sim.apic_base;
+        return true;
+    }
+    if (msr == MSR_REFERENCE_COUNT && sim.config->refcount.fault != SIM_ABSENT) {
+        *value = (uint64_t)(oscillator_phase(&sim.refcount_clock, sim.now_fs) >> 64);
         return true;
     }
     if (is_x2apic_msr(msr)) {
