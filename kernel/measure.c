@@ -195,17 +195,13 @@ static bool in_window(struct measurement *measurement, const struct bracket *bra
     return true;
 }
 
-static void read_clock(struct measurement *measurement, size_t index)
+static void use_reading(struct measurement *measurement, size_t index,
+                        const struct reading *reading)
 {
     struct clock_run *run = &measurement->clocks[index];
     struct track *track = &run->track;
-    struct bracket bracket;
-    struct reading reading;
 
-    run->clock->read(&bracket);
-    if (!in_window(measurement, &bracket, &reading) || reading.raw == CLOCK_NO_READING)
-        return;
-    if (!run->info.wraps && reading.raw >= run->info.modulus) {
+    if (!run->info.wraps && reading->raw >= run->info.modulus) {
         // It ran out during a stall: since when, nobody knows.
         track->dropped++;
         track_close(track);
@@ -213,26 +209,55 @@ static void read_clock(struct measurement *measurement, size_t index)
         return;
     }
     uint64_t whole;
-    bool whole_known = run->info.whole && track_wants_whole(track, reading.after);
+    bool whole_known = run->info.whole && track_wants_whole(track, reading->after);
     if (whole_known) {
         whole = run->clock->read_whole();
         // It tells nothing about the reading if the low half may have gone round in between.
-        whole_known = machine_tsc() - bracket.after < track->config.gap_limit_cycles;
+        whole_known = machine_tsc() - measurement->last_tsc < track->config.gap_limit_cycles;
     }
-    enum track_event event = track_add(track, &reading, whole_known ? &whole : NULL);
+    enum track_event event = track_add(track, reading, whole_known ? &whole : NULL);
     measurement->samples++;
-    slow_note(run, &reading);
+    slow_note(run, reading);
     if (run->first_cycles == UINT64_MAX)
-        run->first_cycles = reading.before;
-    run->last_cycles = reading.after;
-    if (4 * (reading.after - reading.before) <= 5 * track->widths.minimum)
-        run->last_narrow_cycles = reading.after;
+        run->first_cycles = reading->before;
+    run->last_cycles = reading->after;
+    if (4 * (reading->after - reading->before) <= 5 * track->widths.minimum)
+        run->last_narrow_cycles = reading->after;
     if (event == TRACK_BROKEN)
-        incident_open(measurement, index, reading.after);
-    if (!run->info.wraps && reading.raw > run->info.modulus / 2) {
+        incident_open(measurement, index, reading->after);
+    if (!run->info.wraps && reading->raw > run->info.modulus / 2) {
         track_close(track);
         run->clock->restart();
     }
+}
+
+static void read_clock(struct measurement *measurement, size_t index)
+{
+    struct clock_run *run = &measurement->clocks[index];
+    bool alone = run->clock->name == measurement->window_clock;
+    struct reading held = {0, 0, CLOCK_NO_READING};
+    unsigned readings = 0;
+
+    // Of readings in a row that show one value, only the last one tells something.
+    do {
+        struct bracket bracket;
+        struct reading reading;
+        run->clock->read(&bracket);
+        if (!in_window(measurement, &bracket, &reading))
+            return;
+        if (reading.raw == CLOCK_NO_READING)
+            continue;
+        if (held.raw != CLOCK_NO_READING && reading.raw != held.raw) {
+            use_reading(measurement, index, &held);
+            use_reading(measurement, index, &reading);
+            return;
+        }
+        held = reading;
+        if (reading.raw != run->last_value)
+            break;
+    } while (slow_again(run, now_cycles(measurement), alone, ++readings));
+    if (held.raw != CLOCK_NO_READING)
+        use_reading(measurement, index, &held);
 }
 
 // A short pause of random length, so that the readings fall on all phases of the clocks' ticks.

@@ -124,6 +124,9 @@ void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles);
 void slow_expect(struct clock_run *run, uint64_t tsc_millihertz);
 // Is a reading worth its time at this cycle of the window? True for every clock that is not slow.
 bool slow_due(const struct clock_run *run, uint64_t cycles);
+// After so many readings in a row that all showed one value: is another one wanted before the other
+// clocks have their turn? `alone`: this clock times the window. False for a clock that is not slow.
+bool slow_again(const struct clock_run *run, uint64_t cycles, bool alone, unsigned readings);
 // Notes a reading of a slow clock.
 void slow_note(struct clock_run *run, const struct reading *reading);
 // After the window, which began at cycle 0: a clock that showed no tick in it is stuck.

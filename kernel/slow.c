@@ -10,6 +10,11 @@
 #define MARGIN_PARTS 512
 // Readings in a tick when none is due: enough to notice if it comes out of turn.
 #define SELDOM_PARTS 64
+// Readings in a row: when a tick is due, so that it is met although all that happens between two
+// rounds may take a millisecond; while the first one is waited for, with and without other clocks.
+#define NEAR_READINGS  4096
+#define FIRST_READINGS 16
+#define ALONE_READINGS 1024
 
 void slow_expect(struct clock_run *run, uint64_t tsc_millihertz)
 {
@@ -23,16 +28,28 @@ void slow_expect(struct clock_run *run, uint64_t tsc_millihertz)
     run->probe_high = (struct slope){100, cycles * 99};
 }
 
-bool slow_due(const struct clock_run *run, uint64_t cycles)
+static bool is_near(const struct clock_run *run, uint64_t cycles)
 {
     uint64_t tick = run->tick_cycles;
 
-    if (!run->info.slow || !tick || !run->ticks_seen ||
-        cycles - run->last_cycles > tick / SELDOM_PARTS)
+    if (!tick || !run->ticks_seen)
         return true;
     // The next tick is due a whole number of ticks after the stretch in which the last one was.
     uint64_t stretch = run->tick_until - run->tick_after + 2 * (tick / MARGIN_PARTS);
     return (cycles - run->tick_after + tick / MARGIN_PARTS) % tick < stretch;
+}
+
+bool slow_due(const struct clock_run *run, uint64_t cycles)
+{
+    return !run->info.slow || cycles - run->last_cycles > run->tick_cycles / SELDOM_PARTS ||
+           is_near(run, cycles);
+}
+
+bool slow_again(const struct clock_run *run, uint64_t cycles, bool alone, unsigned readings)
+{
+    unsigned limit = run->ticks_seen ? NEAR_READINGS : alone ? ALONE_READINGS : FIRST_READINGS;
+
+    return run->info.slow && readings < limit && is_near(run, cycles);
 }
 
 void slow_note(struct clock_run *run, const struct reading *reading)
