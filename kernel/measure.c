@@ -407,6 +407,8 @@ void measure_window(struct measurement *measurement, const struct options *optio
 {
     uint64_t tsc_millihertz = choose_clocks(measurement);
 
+    // For the times of what may happen, should no clock give an enclosure.
+    measurement->tsc_millihertz = tsc_millihertz;
     for (size_t i = 0; i < measurement->count; i++)
         slow_expect(&measurement->clocks[i], tsc_millihertz);
     start_tracks(measurement);
