@@ -57,8 +57,8 @@ struct reference_clock {
     // the reason in words. Bounded; touches nothing that was not found first.
     enum clock_status (*probe)(const struct platform *platform, struct clock_info *info,
                                char *reason, size_t reason_size);
-    // One reading; `value` counts up, or is CLOCK_NO_READING (of slow clocks only). Only after a
-    // successful probe.
+    // One reading; `value` counts up, or is CLOCK_NO_READING. Only after a successful
+    // probe.
     void (*read)(struct bracket *bracket);
     // Starts the count again at 0, for a clock that does not wrap; else NULL.
     void (*restart)(void);

@@ -30,6 +30,19 @@ static void begin_again(const struct clock_run *run)
         run->clock->restart();
 }
 
+#define EMPTY_READINGS_MAX 16
+// A reading that tells something; 0 where none does.
+static void read_once(const struct clock_run *run, struct bracket *bracket)
+{
+    unsigned tries = 0;
+
+    do
+        run->clock->read(bracket);
+    while (bracket->value == CLOCK_NO_READING && ++tries < EMPTY_READINGS_MAX);
+    if (bracket->value == CLOCK_NO_READING)
+        bracket->value = 0;
+}
+
 // Takes the readings, leaving out `between` after each.
 static void take(struct examination *examination, const struct clock_run *run, unsigned between)
 {
@@ -39,12 +52,12 @@ static void take(struct examination *examination, const struct clock_run *run, u
     examination->up = examination->down = examination->still = 0;
     examination->longest_cycles = 0;
     for (unsigned i = 0; i < WARM_UP_READINGS; i++)
-        run->clock->read(&examination->readings[0]);
+        read_once(run, &examination->readings[0]);
     uint64_t before = examination->readings[0].before;
     for (unsigned i = 0; i < READINGS; i++) {
         struct bracket *reading = &examination->readings[i];
         for (unsigned left_out = 0; left_out <= between; left_out++) {
-            run->clock->read(reading);
+            read_once(run, reading);
             if (reading->after - before > examination->longest_cycles)
                 examination->longest_cycles = reading->after - before;
             before = reading->before;
@@ -90,9 +103,9 @@ static bool moves(const struct clock_run *run)
     struct bracket first, next;
 
     begin_again(run);
-    run->clock->read(&first);
+    read_once(run, &first);
     for (unsigned i = 0; i < PATIENCE_READINGS; i++) {
-        run->clock->read(&next);
+        read_once(run, &next);
         if (next.value != first.value)
             return true;
         if (next.after - first.before > PATIENCE_CYCLES)

@@ -208,6 +208,21 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
     out->value = value; // the low 32 bits: every clock that is read so is a 32-bit counter
 }
 
+// Brackets a write of an MSR that is known to be writable. `value` becomes 0.
+static inline void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(
+        MACHINE_BRACKET("movl %k[low_half], %%eax\n\tmovl %k[high_half], %%edx\n\twrmsr")
+        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+        : "c"(msr), [low_half] "r"((uint32_t)written), [high_half] "r"((uint32_t)(written >> 32))
+        : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
 // CR2, the address of the last page fault.
 static inline uint64_t machine_cr2(void)
 {

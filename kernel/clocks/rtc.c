@@ -39,6 +39,7 @@
 #define RATE_HZ(rate) (32768u >> ((rate)-1))
 // How long a flag, or the end of an update, is waited for. An update takes 2.2 ms at most.
 #define PATIENCE_READS  4096
+#define PATIENCE_LEAST  16
 #define PATIENCE_CYCLES 20000000u
 // Less than a minute on any TSC of 18 MHz and more: the same seconds are the same minute.
 #define SAME_MINUTE_CYCLES (1ull << 30)
@@ -128,7 +129,8 @@ static bool comes(uint8_t index, uint8_t mask, bool set)
     for (unsigned i = 0; i < PATIENCE_READS; i++) {
         if (!(cmos(index) & mask) != set)
             return true;
-        if (machine_tsc() - start > PATIENCE_CYCLES)
+        // One reading may take long on a busy host; several tell.
+        if (i >= PATIENCE_LEAST && machine_tsc() - start > PATIENCE_CYCLES)
             break;
     }
     return false;
@@ -153,7 +155,7 @@ static void count_seconds(struct clock_info *info)
     info->gap_ticks = 0;
     info->slow = true;
     text_print(info->detail, sizeof(info->detail), "port 0x71, seconds%s",
-               rtc.guarded ? "" : "; update-in-progress is stuck at 1");
+               rtc.guarded ? "" : "; its UIP bit is stuck at 1");
 }
 
 static void count_periods(struct clock_info *info, unsigned rate)

@@ -113,6 +113,7 @@ struct sim_config sim_default(void)
         .pm_timer = {.clock = sim_clock_of(SIM_PM_TIMER_NOMINAL), .port = 0x608, .bits = 24},
         .lapic = {.clock = sim_clock_of(1000000000, 1), .address = 0xfee00000, .version = 0x50014},
         .rtc = {.clock = sim_clock_of(32768, 1), .rate = 6},
+        .pvclock = sim_no_clock(),
         .refcount = sim_no_clock(),
         .cpuid = {.hypervisor_bit = true, .fallback = SIM_ECHO},
         .unknown_msrs_read_zero = true,

@@ -42,6 +42,7 @@ void machine_bracket_in8(uint16_t port, struct bracket *out);
 void machine_bracket_in32(uint16_t port, struct bracket *out);
 void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
 void machine_bracket_msr(uint32_t msr, struct bracket *out);
+void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out);
 
 uint64_t machine_cr2(void);
 _Noreturn void machine_halt(void);

@@ -42,6 +42,7 @@ static struct sim_config kvm(void)
     config.unknown_msrs_read_zero = false;
     sim_cpuid_sign(&config, 0x40000000, 0x40000001, "KVMKVMKVM\0\0");
     sim_cpuid_set(&config, 0x40000001, 0x01007efb, 0, 0, 0);
+    config.pvclock = sim_clock_of(1000000000, 1);
     config.pit.clock = sim_clock_of(1193181, 1); // KVM_PIT_FREQ
     config.lapic.x2apic = true;
     return config;

@@ -53,7 +53,8 @@ struct model {
     size_t stall;           // next one
     uint64_t interruption_fs;
 
-    struct oscillator tsc, pit_clock, hpet_clock, pm_clock, lapic_clock, rtc_clock, refcount_clock;
+    struct oscillator tsc, pit_clock, hpet_clock, pm_clock, lapic_clock, rtc_clock, refcount_clock,
+        pvclock;
     struct pit_channel channels[3];
     uint128 hpet_phase; // to be added to its clock's phase while it counts, else the count
     uint128 lapic_started;
@@ -69,6 +70,7 @@ struct model {
     uint8_t crtc_index, crtc_cursor[2];
     uint8_t port_61;
     uint8_t rtc_index;
+    bool pvclock_written;
     uint64_t rtc_periods; // of the periodic flag, up to its last reading
     bool hpet_counting;
 };

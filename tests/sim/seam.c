@@ -195,6 +195,17 @@ void machine_bracket_msr(uint32_t msr, struct bracket *out)
     close_bracket(access, out);
 }
 
+void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
+{
+    enum sim_access access = msr_access(msr);
+
+    open_bracket(access, out);
+    if (!msr_write(msr, written))
+        machine_raise_gp();
+    out->value = 0;
+    close_bracket(access, out);
+}
+
 // --- The rest
 
 void machine_halt(void)

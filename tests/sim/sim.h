@@ -248,6 +248,8 @@ struct sim_config {
     struct sim_pm_timer pm_timer;
     struct sim_lapic lapic;
     struct sim_rtc rtc;
+    struct sim_clock pvclock;  // KVM's, in ns: behind the old MSR 0x12
+    bool pvclock_stable;       // it is the master clock's, derived from the TSC
     struct sim_clock refcount; // Hyper-V's MSR 0x40000020; its access is SIM_MSR
     bool open_bus_zeros;       // what nothing decodes reads as zeros, not ones
 

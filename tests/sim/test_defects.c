@@ -13,7 +13,8 @@
 
 #include "tests/sim/run.h"
 
-static const char *const names[] = {"pit", "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount"};
+static const char *const names[] = {"pit",    "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount",
+                                    "pvclock"};
 
 // The clocks whose measurement has this status are `expected`, words with spaces between them.
 static void expect_having(const char *status, const char *expected)
@@ -81,7 +82,7 @@ static void test_bhyve_pm_timer(void **state)
     assert_true(notes("pmtimer is the odd one out"));
     // (1 - 1 / 1.0007206) * 2596.13 MHz lower.
     assert_true(holds(find("measurement", "clock", "pmtimer"), "low_hz", "high_hz",
-                      SIM_TSC_HZ * 1000000000ll / 1000721));
+                      SIM_TSC_HZ * 1000000000LL / 1000721));
     assert_int_equal(steps(), 0);
     expect_end("pass");
 }
@@ -401,12 +402,43 @@ static void test_reference_counter_of_kvm(void **state)
     run(&config);
     expect(find("clock", "clock", "hyperv-refcount"), "independence", "tsc-derived");
     expect_having("derived", "hyperv-refcount");
-    expect_having("ok", "pit hpet pmtimer lapic");
+    expect_having("ok", "pit hpet pmtimer lapic pvclock");
     expect_true_rate(SIM_TSC_HZ);
     // Alone it proves nothing.
     config.options = "window=100ms precision=0 clocks=hyperv-refcount";
     run(&config);
     expect_end("inconclusive");
+}
+
+// --- KVM's clock
+
+// The host's own pairs, which the old MSR gives: they are a witness like the others, and the
+// narrowest. Where KVM goes on deriving its clock from the TSC, they are none.
+static void test_pairs_of_the_host(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_machine("kvm-invtsc");
+
+    config.options = "window=100ms precision=0";
+    run(&config);
+    expect_having("ok", "pit hpet pmtimer lapic pvclock");
+    expect_true_rate(SIM_TSC_HZ);
+    assert_int_equal(steps(), 0);
+    config.pvclock.error_ppb = 200000;
+    run(&config);
+    expect_having("odd", "pvclock");
+    expect_true_rate(SIM_TSC_HZ);
+    config.pvclock_stable = true;
+    run(&config);
+    expect(find("clock", "clock", "pvclock"), "status", "disabled");
+    assert_true(notes("KVM derives it from the TSC"));
+    expect_having("odd", "");
+    expect_end("pass");
+    // No feature bit: the MSR is not touched, and would raise #GP.
+    sim_cpuid_set(&config, 0x40000001, 0x01007efa, 0, 0, 0);
+    config.pvclock = sim_no_clock();
+    run(&config);
+    expect(find("clock", "clock", "pvclock"), "status", "absent");
 }
 
 static void test_reference_counter_of_hyper_v(void **state)
@@ -459,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_pm_timer_that_wraps),
         cmocka_unit_test(test_pm_timer_at_double_speed),
         cmocka_unit_test(test_reference_counter_of_kvm),
+        cmocka_unit_test(test_pairs_of_the_host),
         cmocka_unit_test(test_reference_counter_of_hyper_v),
     };
 

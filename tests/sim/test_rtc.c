@@ -84,7 +84,7 @@ static void test_update_in_progress(void **state)
     expect_alone(&config);
     config.rtc.uip = SIM_UIP_STUCK;
     expect_alone(&config);
-    assert_non_null(strstr(result.com2.bytes, "update-in-progress is stuck"));
+    assert_non_null(strstr(result.com2.bytes, "its UIP bit is stuck"));
 }
 
 static void test_too_short_a_window(void **state)
