@@ -1,28 +1,22 @@
 // Hyper-V's partition reference counter: MSR 0x40000020 counts 100 ns. Hypervisor Top Level
 // Functional Specification (TLFS), "Timers", "Partition Reference Counter".
 #include "kernel/clock.h"
+#include "kernel/hyperv.h"
 
 #include "lib/text.h"
 
 #define MSR_REFERENCE_COUNT 0x40000020u // HV_X64_MSR_TIME_REF_COUNT
-#define LEAF_INTERFACE      0x40000001u
-#define LEAF_PRIVILEGES     0x40000003u // TLFS "Feature Discovery": EAX
-#define PRIVILEGE_COUNTER   (1u << 1)   // AccessPartitionReferenceCounter
 
 static enum clock_status probe(const struct platform *platform, struct clock_info *info,
                                char *reason, size_t reason_size)
 {
+    struct cpuid_words features;
     uint64_t count;
 
-    if (!text_equal(platform->scan.interface_signature, "Hv#1")) {
-        text_print(reason, reason_size, "no Hyper-V interface: leaf 0x%08x is not Hv#1",
-                   LEAF_INTERFACE);
+    if (!hyperv_features(platform, &features, reason, reason_size))
         return CLOCK_ABSENT;
-    }
-    if (platform->scan.max_leaf < LEAF_PRIVILEGES ||
-        !(cpuid_read(&platform->cpuid, LEAF_PRIVILEGES, 0).eax & PRIVILEGE_COUNTER)) {
-        text_print(reason, reason_size, "leaf 0x%08x EAX bit 1 gives no access to it",
-                   LEAF_PRIVILEGES);
+    if (!(features.eax & HYPERV_ACCESS_REFERENCE_COUNT)) {
+        text_print(reason, reason_size, "leaf 0x%08x EAX bit 1 is clear", HYPERV_FEATURE_LEAF);
         return CLOCK_ABSENT;
     }
     if (!machine_rdmsr(MSR_REFERENCE_COUNT, &count)) {
