@@ -142,9 +142,11 @@ static void judge_incidents(struct judged *judged, const struct measurement *mea
         if (!incident->is_step)
             continue;
         raise(judged, OUTCOME_FAIL, "a step of %s is proven",
-              !incident->clocks_possible ? "the TSC"
-              : !incident->tsc_possible  ? "a reference clock"
-                                         : "the TSC or of a reference clock");
+              incident->tsc_possible && incident->clocks_possible
+                  ? "the TSC or of a reference clock"
+              : incident->tsc_possible    ? "the TSC"
+              : incident->clocks_possible ? "a reference clock"
+                                          : "more than one clock");
     }
 }
 

@@ -190,6 +190,21 @@ static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
     out->value = value;
 }
 
+static inline void machine_bracket_in8(uint16_t port, struct bracket *out)
+{
+    uint64_t low, high, value;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("movl %k[port], %%edx\n\tinb %%dx, %%al\n\t"
+                                     "movl %%eax, %k[value]")
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value), "=&a"(after_low),
+                       "=&d"(after_high)
+                     : [port] "r"((uint32_t)port)
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = (uint8_t)value;
+}
+
 // Brackets a write: for the PIT, whose sampling access is the latch command. `value` becomes 0.
 static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out)
 {
@@ -284,6 +299,21 @@ static inline void machine_set_cr3(uint64_t value)
 static inline void machine_set_cr4(uint64_t value)
 {
     __asm__ volatile("movq %0, %%cr4" ::"r"(value) : "memory");
+}
+
+// Brackets a write of an MSR that is known to be writable. `value` becomes 0.
+static inline void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(
+        MACHINE_BRACKET("movl %k[low_half], %%eax\n\tmovl %k[high_half], %%edx\n\twrmsr")
+        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+        : "c"(msr), [low_half] "r"((uint32_t)written), [high_half] "r"((uint32_t)(written >> 32))
+        : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
 }
 
 // CR2, the address of the last page fault.

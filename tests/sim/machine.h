@@ -44,9 +44,11 @@ struct machine_registers {
 bool machine_call(enum machine_call call, struct machine_registers *r);
 
 void machine_bracket_mmio32(uint64_t address, struct bracket *out);
+void machine_bracket_in8(uint16_t port, struct bracket *out);
 void machine_bracket_in32(uint16_t port, struct bracket *out);
 void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
 void machine_bracket_msr(uint32_t msr, struct bracket *out);
+void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out);
 
 extern struct machine_resume {
     uint64_t rip, rsp;

@@ -185,6 +185,10 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     hpet_reset();
     oscillator_start(&sim.pm_clock, &config->pm_timer.clock);
     lapic_reset();
+    rtc_reset();
+    oscillator_start(&sim.pvclock, &config->pvclock);
+    sim.pvclock_written = false;
+    oscillator_start(&sim.refcount_clock, &config->refcount);
     uart_reset(&sim.com1, &config->com1, &result->com1);
     uart_reset(&sim.com2, &config->com2, &result->com2);
     paravirt_reset();

@@ -109,6 +109,21 @@ struct sim_lapic {
     uint32_t version;
 };
 
+// What the update-in-progress bit of the CMOS clock's register A shows.
+enum sim_uip { SIM_UIP_REAL, SIM_UIP_NEVER, SIM_UIP_STUCK };
+
+// The clock is the crystal, 32768 Hz; start_ticks / 32768 are the seconds since midnight. fault
+// SIM_ABSENT: ports 0x70 and 0x71 decode nothing.
+struct sim_rtc {
+    struct sim_clock clock;
+    bool binary, hours_12; // as register B says
+    bool halted;           // register B's SET bit
+    enum sim_uip uip;
+    unsigned rate; // register A's rate selection: the flag ticks every 2^(rate - 1) ticks; 0: never
+    bool flag_works;          // the periodic flag is set without its interrupt: hardware, Xen
+    uint32_t flag_late_ticks; // it is set up to so many ticks late
+};
+
 struct sim_uart {
     bool present;
     bool dead;            // never ready to take a byte
@@ -280,7 +295,11 @@ struct sim_config {
     struct sim_hpet hpet;
     struct sim_pm_timer pm_timer;
     struct sim_lapic lapic;
-    bool open_bus_zeros; // what nothing decodes reads as zeros, not ones
+    struct sim_rtc rtc;
+    struct sim_clock pvclock;  // KVM's, in ns: behind the old MSR 0x12
+    bool pvclock_stable;       // it is the master clock's, derived from the TSC
+    struct sim_clock refcount; // Hyper-V's MSR 0x40000020; its access is SIM_MSR
+    bool open_bus_zeros;       // what nothing decodes reads as zeros, not ones
 
     struct sim_paravirt paravirt;
     struct sim_cpuid cpuid;

@@ -21,7 +21,7 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 
 # The promise to readers of records: these fields, in every record of that kind. Only ever added to.
 # Fields that came later: records may lack them.
-ADDED = {"start": ["tsc"], "measurement": ["began_ns"]}
+ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"]}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
     "hypervisor": "present vendor signature signature_hex max_leaf interface cpu_vendor"
