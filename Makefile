@@ -13,6 +13,8 @@ HOST_CC := clang
 LD      := ld.lld
 NASM    := nasm
 STRIP   := llvm-strip
+OBJCOPY := llvm-objcopy
+NM      := llvm-nm
 # Debian's Python, since apt installs the tests' modules for that one and another may be first in PATH.
 PYTHON  := $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -37,11 +39,14 @@ IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs
                 -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \
                 -fno-jump-tables -fmerge-all-constants -fno-asynchronous-unwind-tables \
                 -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
-NASM_FLAGS   := -f elf64 -w+all -w+error -I boot/
+NASM_FLAGS   := -f elf64 -w+all -w+error -DPACKED='"$(BUILD)/image/payload.gz"'
 
 IMAGE_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c lib/*.c))
 IMAGE_ASM := $(sort $(wildcard boot/*.asm))
 IMAGE_O   := $(IMAGE_ASM:%.asm=$(BUILD)/image/%.o) $(IMAGE_C:%.c=$(BUILD)/image/%.o)
+STUB_C    := $(wildcard boot/stub/*.c)
+STUB_O    := $(patsubst %.asm,$(BUILD)/image/%.o,$(wildcard boot/stub/*.asm)) \
+             $(STUB_C:%.c=$(BUILD)/image/%.o) $(BUILD)/image/lib/memory.o
 
 # The same kernel as an EFI program, position independent, by way of gnu-efi (Debian's package of that
 # name): its headers, its crt0, which relocates the program, and GNU objcopy, which makes a PE file.
@@ -145,17 +150,39 @@ $(BUILD)/image/%.o: %.asm Makefile
 	@echo "NASM   $@"
 	$(Q)$(NASM) $(NASM_FLAGS) -MD $(@:.o=.d) -o $@ $<
 
-# With symbols, for a debugger and addr2line; the image itself carries none.
+# The kernel, with symbols, for a debugger and addr2line. It lies compressed in the image, behind the
+# stub that loaders enter and that unpacks it.
 $(BUILD)/hypertick.debug: $(IMAGE_O) linker.ld
 	@echo "LD     $@"
 	$(Q)$(LD) -T linker.ld -nostdlib -static --gc-sections --icf=all -O2 --build-id=none -z noexecstack \
 	    -o $@ $(IMAGE_O)
 
-$(BUILD)/hypertick.elf: $(BUILD)/hypertick.debug
+$(BUILD)/image/payload: $(BUILD)/hypertick.debug
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+$(BUILD)/image/payload.gz: $(BUILD)/image/payload
+	@echo "GZIP   $@"
+	$(Q)gzip -9nc $< >$@
+
+$(BUILD)/image/boot/stub/packed.o: $(BUILD)/image/payload.gz
+
+# What the stub must know of the kernel, and nothing else: it must not call into what is still packed.
+$(BUILD)/image/payload.ld: $(BUILD)/hypertick.debug
+	$(Q)$(NM) $< | awk '$$3 ~ /^(payload_[a-z]+|boot_stack_top)$$/ { print $$3 " = 0x" $$1 ";" }' >$@
+
+$(BUILD)/image/stub.debug: $(STUB_O) $(BUILD)/image/payload.ld boot/stub/stub.ld
+	@echo "LD     $@"
+	$(Q)$(LD) -T boot/stub/stub.ld -nostdlib -static --build-id=none -z noexecstack -o $@ $(STUB_O) \
+	    $(BUILD)/image/payload.ld
+
+$(BUILD)/hypertick.elf: $(BUILD)/image/stub.debug
 	@echo "STRIP  $@"
 	$(Q)$(STRIP) --strip-sections -o $@ $<
 
-image-objects: $(IMAGE_O) $(if $(HAVE_EFI),$(EFI_O))
+# Unpacking is all that happens before the first byte of the report: here speed counts.
+$(STUB_C:%.c=$(BUILD)/image/%.o): IMAGE_CFLAGS += -O2
+
+image-objects: $(IMAGE_O) $(STUB_C:%.c=$(BUILD)/image/%.o) $(if $(HAVE_EFI),$(EFI_O))
 
 $(BUILD)/efi/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -189,6 +216,7 @@ $(BUILD)/host/%.o: %.c Makefile
 	@echo "CC     $@"
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
+$(BUILD)/unit/test_unpack: HOST_LIBS := -lz
 # Parts of kernel/ and boot/ include the seam, boot/efi/ the headers of gnu-efi.
 $(BUILD)/host/tests/unit/%.o $(BUILD)/tidy/tests/unit/%.ok: HOST_CFLAGS += -Itests/sim
 $(BUILD)/host/tests/unit/test_efi.o $(BUILD)/tidy/tests/unit/test_efi.c.ok: HOST_CFLAGS += $(EFI_FLAGS)
@@ -197,7 +225,7 @@ $(BUILD)/tidy/boot/efi/%.ok: IMAGE_CFLAGS += $(EFI_FLAGS)
 $(BUILD)/unit/%: $(BUILD)/host/tests/unit/%.o $(LIB_HOST_O)
 	@mkdir -p $(@D)
 	@echo "LD     $@"
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) $^ -lcmocka -o $@
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) $^ -lcmocka $(HOST_LIBS) -o $@
 
 $(BUILD)/sim/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -242,7 +270,7 @@ fuzz-run: $(FUZZERS)
 
 # --- Lint: every rule below is one tool over everything it can read.
 
-ALL_C      := $(sort $(IMAGE_C) $(EFI_C) $(wildcard tests/*/*.c))
+ALL_C      := $(sort $(IMAGE_C) $(STUB_C) $(EFI_C) $(wildcard tests/*/*.c))
 ALL_H      := $(sort $(wildcard boot/*.h boot/*/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h))
 ALL_PYTHON := $(sort $(wildcard tools/*.py tools/*/*.py tests/*/*.py)) $(shell grep -l '^\#!.*python' tools/* 2>/dev/null)
 ALL_SHELL  := $(shell grep -l '^\#!.*[/ ]\(ba\)\?sh$$' tools/* .ci/* 2>/dev/null)
@@ -285,6 +313,6 @@ lint-python:
 lint-shell:
 	$(Q)shellcheck $(ALL_SHELL)
 
-OBJECTS := $(IMAGE_O) $(EFI_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
+OBJECTS := $(IMAGE_O) $(STUB_O) $(EFI_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
            $(SIM_O) $(SIM_TEST_C:%.c=$(BUILD)/sim/%.o)
 -include $(OBJECTS:.o=.d)

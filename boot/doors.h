@@ -11,6 +11,14 @@
 // Multiboot 1 information at `address` (Multiboot Specification 0.6.96, section 3.3).
 void multiboot1_parse(struct boot_info *boot, const struct phys *phys, uint64_t address);
 
+// Multiboot 2 information at `address` (Multiboot 2 Specification 2.0, section 3.6).
+void multiboot2_parse(struct boot_info *boot, const struct phys *phys, uint64_t address);
+
+// Linux's boot_params at `address`, for one of the protocols BOOT_LINUX16, _32 and _64 (Linux
+// Documentation/arch/x86/zero-page.rst).
+void linux_parse(struct boot_info *boot, const struct phys *phys, uint64_t address,
+                 enum boot_protocol protocol);
+
 // The PVH start information at `address` (Xen public/arch-x86/hvm/start_info.h).
 void pvh_parse(struct boot_info *boot, const struct phys *phys, uint64_t address);
 

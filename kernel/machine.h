@@ -94,7 +94,7 @@ static inline void machine_mmio_write32(uint64_t address, uint32_t value)
 
 // Where execution goes on after a fault at `fault`; both relative to the entry's own address, so
 // that the table needs no relocation. The linker collects the entries between machine_fixups_start
-// and machine_fixups_end; kernel/trap.c searches them on #GP.
+// and machine_fixups_end; kernel/trap.c searches them on #GP and #UD.
 struct machine_fixup {
     int32_t fault, resume;
 };
@@ -124,6 +124,32 @@ static inline bool machine_wrmsr(uint32_t msr, uint64_t value)
                      : "+r"(ok)
                      : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                      : "memory");
+    return ok;
+}
+
+// The ways to call a hypervisor, and the registers that go in and come out.
+enum machine_call { CALL_PORT, CALL_VMCALL, CALL_VMMCALL };
+struct machine_registers {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi;
+};
+
+#define MACHINE_CALL(instruction)                                                                  \
+    __asm__ volatile("1: " instruction "\n\tmovl $1, %[ok]\n"                                      \
+                     "2:\n\t" MACHINE_FIXUP("1b", "2b")                                            \
+                     : [ok] "+r"(ok), "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+d"(r->rdx),      \
+                       "+S"(r->rsi), "+D"(r->rdi)::"memory")
+
+// IN EAX, DX, VMCALL or VMMCALL. False if the CPU raised #UD or #GP, and `r` is then as it was.
+static inline bool machine_call(enum machine_call call, struct machine_registers *r)
+{
+    uint32_t ok = 0;
+
+    if (call == CALL_PORT)
+        MACHINE_CALL("inl %%dx, %%eax");
+    else if (call == CALL_VMCALL)
+        MACHINE_CALL("vmcall");
+    else
+        MACHINE_CALL("vmmcall");
     return ok;
 }
 

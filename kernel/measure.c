@@ -232,7 +232,7 @@ static bool all_judged(const struct measurement *measurement, const struct optio
 {
     for (size_t i = 0; i < claim_count; i++) {
         const char *reason;
-        if (claims[i].present &&
+        if (claims[i].present && claims[i].clock != CLAIM_BCLK &&
             measure_judge(measurement, &claims[i], options->tolerance_ppb, &reason).verdict ==
                 VERDICT_INCONCLUSIVE)
             return false;

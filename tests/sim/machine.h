@@ -37,6 +37,12 @@ struct machine_fixup {
 bool machine_rdmsr(uint32_t msr, uint64_t *value);
 bool machine_wrmsr(uint32_t msr, uint64_t value);
 
+enum machine_call { CALL_PORT, CALL_VMCALL, CALL_VMMCALL };
+struct machine_registers {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi;
+};
+bool machine_call(enum machine_call call, struct machine_registers *r);
+
 void machine_bracket_mmio32(uint64_t address, struct bracket *out);
 void machine_bracket_in32(uint16_t port, struct bracket *out);
 void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);

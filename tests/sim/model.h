@@ -120,6 +120,12 @@ bool msr_write(uint32_t msr, uint64_t value);
 enum sim_access msr_access(uint32_t msr);
 struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf);
 
+// paravirt.c: what hypervisors offer their guests. Reading and writing give false for MSRs of
+// others.
+void paravirt_reset(void);
+bool paravirt_read_msr(uint32_t msr, uint64_t *value);
+bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok);
+
 // memory.c and acpi.c: guest-physical memory.
 void memory_reset(void);
 // Adds `length` zeroed bytes at `address`.

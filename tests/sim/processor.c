@@ -116,6 +116,8 @@ bool msr_read(uint32_t msr, uint64_t *value)
         *value = lapic_read((msr - MSR_X2APIC_FIRST) * 16);
         return true;
     }
+    if (paravirt_read_msr(msr, value))
+        return true;
     for (size_t i = 0; i < sim.config->msr_count; i++) {
         if (sim.config->msrs[i].index == msr) {
             *value = sim.config->msrs[i].value;
@@ -128,9 +130,12 @@ bool msr_read(uint32_t msr, uint64_t *value)
 bool msr_write(uint32_t msr, uint64_t value)
 {
     bool has_lapic = sim.config->lapic.clock.fault != SIM_ABSENT;
+    bool ok;
 
     if (msr == MSR_APIC_BASE && has_lapic)
         return lapic_write_base(value);
+    if (paravirt_write_msr(msr, value, &ok))
+        return ok;
     if (is_x2apic_msr(msr) && has_lapic && lapic_is_x2apic()) {
         lapic_write((msr - MSR_X2APIC_FIRST) * 16, (uint32_t)value);
         return true;

@@ -187,6 +187,7 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     lapic_reset();
     uart_reset(&sim.com1, &config->com1, &result->com1);
     uart_reset(&sim.com2, &config->com2, &result->com2);
+    paravirt_reset();
     memory_reset();
     acpi_build();
 }

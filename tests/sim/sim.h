@@ -179,6 +179,43 @@ struct sim_cpuid {
     struct cpuid_words pass_through;
 };
 
+// --- What hypervisors offer their guests
+
+// A clock page of KVM (by MSR) or Xen (by hypercall). Not present: the MSR raises #GP, the
+// hypercall #UD.
+struct sim_time_page {
+    bool present;
+    uint32_t mul;
+    int8_t shift;
+    uint8_t flags;
+    bool old_only; // KVM: only MSR 0x12 is there
+    bool silent;   // the host never writes to the page
+    bool busy;     // it writes without end
+};
+
+// Hyper-V's reference TSC page; MSR 0x40000021 holds `before` at power-on.
+struct sim_tsc_page {
+    bool present;
+    uint64_t before;
+    uint32_t sequence;
+    uint64_t scale;
+};
+
+// VMware's backdoor: port 0x5658, and the same by VMCALL and VMMCALL.
+struct sim_backdoor {
+    bool port, call;
+    bool gethz; // else that command is not known: QEMU TCG
+    uint64_t tsc_hz;
+    uint32_t bus_hz;
+};
+
+struct sim_paravirt {
+    struct sim_time_page pvclock, xen;
+    int32_t xen_result; // of the hypercall
+    struct sim_tsc_page tsc_page;
+    struct sim_backdoor backdoor;
+};
+
 // What is wrong with UEFI's runtime services.
 enum sim_efi {
     SIM_EFI_NONE, // not booted by UEFI
@@ -245,6 +282,7 @@ struct sim_config {
     struct sim_lapic lapic;
     bool open_bus_zeros; // what nothing decodes reads as zeros, not ones
 
+    struct sim_paravirt paravirt;
     struct sim_cpuid cpuid;
     struct {
         uint32_t index;
@@ -301,6 +339,11 @@ struct sim_result {
     char screen[25 * 81 + 1]; // 25 lines, trailing spaces dropped
     struct sim_violation violations[SIM_VIOLATIONS_MAX];
     size_t violation_count; // may exceed SIM_VIOLATIONS_MAX
+    struct {
+        uint64_t pvclock; // last value written to MSR 0x4b564d01 or 0x12,
+        unsigned pvclock_writes;
+        uint64_t reference_tsc; // and that of MSR 0x40000021
+    } left;
 };
 
 // --- Describing a machine
@@ -329,6 +372,11 @@ void sim_set_cpu(struct sim_config *config, const char vendor[12], uint32_t max_
 // Adds a CPUID leaf for all sub-leaves, or replaces it.
 void sim_cpuid_set(struct sim_config *config, uint32_t leaf, uint32_t eax, uint32_t ebx,
                    uint32_t ecx, uint32_t edx);
+// Makes a sub-leaf of a leaf that is there; the leaf's own entry then is sub-leaf 0.
+void sim_cpuid_set_subleaf(struct sim_config *config, uint32_t leaf, uint32_t subleaf,
+                           struct cpuid_words words);
+// Sets an MSR's value.
+void sim_msr_set(struct sim_config *config, uint32_t index, uint64_t value);
 // Adds a signature leaf: EAX is the max leaf, the other three hold twelve bytes.
 void sim_cpuid_sign(struct sim_config *config, uint32_t leaf, uint32_t eax,
                     const char signature[12]);

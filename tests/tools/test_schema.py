@@ -30,6 +30,7 @@ FIELDS = {
     "scan": "scan ran bases found text",
     "leaf": "leaf subleaf eax ebx ecx edx",
     "claim": "source clock status hz granularity_hz nominal reason",
+    "compare": "a b clock difference_ppb granularity_ppb agree",
     "clock": "clock status reason detail nominal_hz bits step_ticks"
     " read_min_ns read_median_ns read_p99_ns read_max_ns",
     "measurement": "clock window_ns samples segments low_hz high_hz estimate_hz"
