@@ -188,5 +188,7 @@ void machine_bracket_msr(uint32_t msr, struct bracket *out)
 
 void machine_halt(void)
 {
+    if (vcpus_current())
+        vcpus_stop();
     sim_leave(SIM_HALT, 0);
 }
