@@ -214,4 +214,6 @@ void judge_vcpus(struct judged *judged, const struct options *options, const str
         if (vcpu->verdict == VERDICT_INCONCLUSIVE)
             raise(judged, OUTCOME_INCONCLUSIVE, "vCPU %zu: %s", i, vcpu->reason);
     }
+    if (smp->warped)
+        raise(judged, OUTCOME_FAIL, "the TSC goes backwards from one vCPU to another");
 }

@@ -378,9 +378,6 @@ static void judge_vcpu(struct vcpu *vcpu)
         vcpu->reason = "its offset to CPU 0 changed";
     } else if (vcpu->verdict == VERDICT_OFF) {
         vcpu->reason = "its offset to CPU 0 is above skew=";
-    } else if (vcpu->warp_cycles > smp->limit_cycles) {
-        vcpu->verdict = VERDICT_OFF;
-        vcpu->reason = "it read a TSC that was behind by more than skew=";
     } else if (vcpu->verdict == VERDICT_INCONCLUSIVE) {
         vcpu->reason = "the exchange is too slow to tell";
     }
@@ -403,6 +400,9 @@ void smp_finish(struct smp *out, const struct options *options,
     smp_exchange(smp, second_block, EXCHANGES_SECOND);
     note_faults();
     smp_warp(smp);
+    // Two that are within skew= of CPU 0 are within twice that of each other.
+    smp->warped = smp->limit_cycles != UINT64_MAX && smp->warp_cycles > 2 * smp->limit_cycles;
+    smp->verdict = smp->warped ? VERDICT_OFF : VERDICT_OK;
     for (size_t i = 0; i < smp->count; i++) {
         struct vcpu *vcpu = &smp->vcpus[i];
         if (i && vcpu->status == VCPU_UP)

@@ -74,6 +74,7 @@ struct smp {
     uint64_t warp_cycles;  // the largest warp
     uint64_t warps, reads; // of all vCPUs
     size_t warp_vcpus;     // that took part
+    bool warped;           // by so much that not all can be within skew=
     enum verdict verdict;  // the worst
     struct vcpu vcpus[VCPUS_MAX];
 };
