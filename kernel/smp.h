@@ -80,11 +80,11 @@ struct smp {
 };
 
 // Starts every vCPU that cpus= lets pass, compares it, and does the first block of exchanges.
-// Leaves them halted. `smp` must stay.
-void smp_start(struct smp *smp, const struct platform *platform);
+// Leaves them halted. `out` must stay.
+void smp_start(struct smp *out, const struct platform *platform);
 
 // The second block of exchanges, the warp test, and the verdicts. Leaves them halted.
-void smp_finish(struct smp *smp, const struct options *options,
+void smp_finish(struct smp *out, const struct options *options,
                 const struct measurement *measurement);
 
 // Was the exception whose frame lies at `stack` raised by one of the other vCPUs? Then it is noted
@@ -97,11 +97,11 @@ bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip);
 size_t smp_rows_collect(const struct platform *platform); // reads them on CPU 0; gives how many
 void smp_rows_compare(struct vcpu *vcpu);                 // by the vCPU itself
 
-// kernel/smp.c: begins a visit of vCPU `index`, on which `visit` runs. It has come when its
+// kernel/smp.c: begins a visit of vCPU `index`, on which `what` runs. It has come when its
 // `arrived` has counted up: false if it does not come.
-bool smp_visit(size_t index, void (*visit)(struct vcpu *vcpu));
+bool smp_visit(size_t index, void (*what)(struct vcpu *vcpu));
 // The same for all that are up, at once, and here; waits for the end of the visits.
-void smp_visit_all(void (*visit)(struct vcpu *vcpu));
+void smp_visit_all(void (*what)(struct vcpu *vcpu));
 // Ends it, whatever the vCPU is at.
 void smp_stop(const struct vcpu *vcpu);
 // How many turns of a wait there are to a PAUSE; a power of 2. Where one thread emulates all vCPUs

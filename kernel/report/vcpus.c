@@ -88,7 +88,8 @@ static void write_record(const struct vcpu *vcpu, size_t index, uint64_t millihe
     record_string("difference", vcpu->differences ? describe_difference(text, vcpu) : NULL);
     record_u64("warps", vcpu->warps);
     record_u64("warp_max_cycles", vcpu->warp_cycles);
-    record_string("verdict", index && vcpu->status == VCPU_UP ? verdict_word(vcpu->verdict) : NULL);
+    record_string("verdict",
+                  index && vcpu->status == VCPU_UP ? verdict_word(vcpu->verdict) : "none");
     record_string("reason", describe(text, vcpu));
     emit_record_end();
 }

@@ -51,11 +51,11 @@ static void expect_offset(unsigned index, int64_t offset)
 
 static struct sim_vcpu with_clock(int64_t offset, int64_t error_ppb)
 {
-    struct sim_vcpu vcpu = {.own_tsc = true, .tsc = sim_clock_of(SIM_TSC_HZ, 1)};
+    struct sim_vcpu config = {.own_tsc = true, .tsc = sim_clock_of(SIM_TSC_HZ, 1)};
 
-    vcpu.tsc.start_ticks = (uint64_t)(TSC_START + offset);
-    vcpu.tsc.error_ppb = error_ppb;
-    return vcpu;
+    config.tsc.start_ticks = (uint64_t)(TSC_START + offset);
+    config.tsc.error_ppb = error_ppb;
+    return config;
 }
 
 static void test_all_alike(void **state)
