@@ -213,6 +213,8 @@ void smp_visit_all(void (*what)(struct vcpu *vcpu))
 
 static uint32_t find_page(const struct boot_info *boot)
 {
+    if (boot->low_page)
+        return (uint32_t)boot->low_page;
     if (!boot->region_count)
         return PAGE_FIRST;
     for (uint32_t at = PAGE_FIRST; at < PAGE_LAST; at += PAGE_BYTES) {
