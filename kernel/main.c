@@ -127,6 +127,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     raise_fault(platform.options.fault);
 
     acpi_parse(&platform.acpi, platform.phys, boot->rsdp);
+    smbios_parse(&platform.smbios, platform.phys, boot->smbios);
     count_memory(boot);
     report_platform(&platform, start_tsc);
     report_sinks();
