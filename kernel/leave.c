@@ -3,6 +3,7 @@
 #include <machine.h>
 
 #include "kernel/console/console.h"
+#include "kernel/firmware/firmware.h"
 #include "lib/text.h"
 
 #define DEBUG_EXIT 0xf4 // QEMU's isa-debug-exit as CI conventionally places it; docs/options.md
@@ -111,28 +112,12 @@ static void leave_by_reset(const struct acpi_tables *acpi)
     wait();
 }
 
-// May port 0xf4 be written unasked? Where a known hypervisor is, or with the ACPI tables of QEMU
-// and Bochs; elsewhere it would be a write to who knows what. The signature is read here, since an
-// exception may come before the scan.
-static bool debug_exit_is_safe(const struct platform *platform)
-{
-    char bytes[12];
-
-    signature_bytes(machine_cpuid(CPUID_HYPERVISOR_BASE, 0), bytes);
-    if (signature_find(bytes))
-        return true;
-    for (size_t i = 0; platform && i < platform->scan.block_count; i++)
-        if (platform->scan.blocks[i].known)
-            return true;
-    return platform && text_starts_with(platform->acpi.oem_id, "BOCHS");
-}
-
 _Noreturn void machine_leave(enum outcome outcome, const struct platform *platform)
 {
     static const char last_line[] = "Halted.\n";
     enum option_exit way = platform ? platform->options.exit : EXIT_AUTO;
 
-    if (way == EXIT_QEMU || (way == EXIT_AUTO && debug_exit_is_safe(platform)))
+    if (way == EXIT_QEMU || (way == EXIT_AUTO && qemu_is_possible(platform)))
         leave_by_debug_exit(outcome);
     if (platform && way == EXIT_EFI)
         leave_by_efi(platform, EFI_RESET_SHUTDOWN);

@@ -9,6 +9,13 @@
 #include "lib/scan.h"
 #include "lib/smbios.h"
 
+// QEMU's fw_cfg device, and what its file opt/hypertick/options holds.
+struct fw_cfg {
+    bool present, has_options;
+    char options[BOOT_CMDLINE_MAX]; // NUL-terminated
+    char problem[96];               // what was wrong, in words, or ""
+};
+
 struct platform {
     const struct boot_info *boot;
     const struct phys *phys;
@@ -16,6 +23,7 @@ struct platform {
     struct options options;
     struct acpi_tables acpi;
     struct smbios smbios;
+    struct fw_cfg fw_cfg;
     struct scan scan;
     uint64_t memory_bytes; // RAM that the memory map lists, 0 if there is no map
     uint64_t memory_top;   // highest RAM address

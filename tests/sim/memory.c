@@ -48,9 +48,10 @@ void memory_reset(void)
     sim.memory_count = 0;
     memset(bios_data, 0, sizeof(bios_data));
     memset(ebda, 0, sizeof(ebda));
-    // Of the ROM only what acpi.c wrote last time needs clearing, and it says where.
+    // Of the ROM only what acpi.c and firmware.c wrote last time needs clearing.
     if (sim.rsdp >= BIOS_ROM && sim.rsdp < BIOS_ROM + sizeof(bios_rom))
         memset(bios_rom + (sim.rsdp - BIOS_ROM), 0, 36);
+    memset(bios_rom + (SIM_SMBIOS - BIOS_ROM), 0, SIM_SMBIOS_LENGTH);
     add((struct memory_block){BIOS_DATA, sizeof(bios_data), bios_data, false});
     add((struct memory_block){EBDA, sizeof(ebda), ebda, false});
     add((struct memory_block){BIOS_ROM, sizeof(bios_rom), bios_rom, false});

@@ -158,6 +158,23 @@ static void write_crtc(uint16_t port, uint32_t value)
     sim.crtc_cursor[sim.crtc_index & 1] = (uint8_t)value;
 }
 
+static bool has_fw_cfg(void)
+{
+    return sim.config->fw_cfg.present;
+}
+
+static uint32_t read_fw_cfg(uint16_t port)
+{
+    (void)port;
+    return fw_cfg_read_byte();
+}
+
+static void write_fw_cfg(uint16_t port, uint32_t value)
+{
+    (void)port;
+    fw_cfg_select((uint16_t)value);
+}
+
 // The devices at addresses that never change.
 static const struct port_device devices[] = {
     {0x40, 0x43, 1 << 1, has_pit, read_pit, write_pit},
@@ -167,6 +184,8 @@ static const struct port_device devices[] = {
     {DEBUG_EXIT, DEBUG_EXIT, 1 << 1 | 1 << 4, has_debug_exit, NULL, write_debug_exit},
     {0x2f8, 0x2ff, 1 << 1, has_com2, read_com2, write_com2},
     {0x3f8, 0x3ff, 1 << 1, has_com1, read_com1, write_com1},
+    {0x510, 0x510, 1 << 2, has_fw_cfg, NULL, write_fw_cfg},
+    {0x511, 0x511, 1 << 1, has_fw_cfg, read_fw_cfg, NULL},
     {CRTC_INDEX, CRTC_INDEX + 1, 1 << 1, has_screen, read_crtc, write_crtc},
     {CF9, CF9, 1 << 1, has_cf9, NULL, write_cf9},
 };
@@ -258,7 +277,7 @@ void ports_write(uint16_t port, unsigned size, uint32_t value)
     if (is_reset(port) && value == sim.config->acpi.reset_value)
         sim_leave(SIM_RESET, port);
     const struct port_device *device = find(port);
-    if (!device) {
+    if (!device || !device->write) {
         policy_check(SPACE_PORT, port, true, value);
         return;
     }

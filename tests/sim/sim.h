@@ -216,6 +216,28 @@ struct sim_paravirt {
     struct sim_backdoor backdoor;
 };
 
+// SMBIOS tables: version 2.8, types 0, 1 and 11, in the BIOS ROM.
+struct sim_smbios {
+    bool present;
+    bool virtual_machine;                                          // the bit of type 0
+    const char *bios_vendor, *manufacturer, *product, *oem_string; // NULL: not given
+    bool damaged;                                                  // a wrong checksum
+};
+
+enum sim_fw_cfg_lie {
+    SIM_FW_CFG_TRUE,
+    SIM_FW_CFG_OTHER,   // no signature
+    SIM_FW_CFG_ENDLESS, // the directory states 2^32 - 1 files
+    SIM_FW_CFG_HUGE,    // the file's size is 2^32 - 1
+};
+
+// QEMU's fw_cfg device, ports 0x510 and 0x511.
+struct sim_fw_cfg {
+    bool present;
+    const char *options; // what the file opt/hypertick/options holds, NULL: there is none
+    enum sim_fw_cfg_lie lie;
+};
+
 // What is wrong with UEFI's runtime services.
 enum sim_efi {
     SIM_EFI_NONE, // not booted by UEFI
@@ -292,6 +314,8 @@ struct sim_config {
     bool unknown_msrs_read_zero; // QEMU TCG; else they raise #GP
 
     struct sim_acpi acpi;
+    struct sim_smbios smbios;
+    struct sim_fw_cfg fw_cfg;
     enum sim_efi efi;
     struct sim_uart com1, com2;
     enum sim_debugcon debugcon;
