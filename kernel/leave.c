@@ -13,6 +13,13 @@
 #define PM1_SLEEP_TYPE_MASK  (7u << PM1_SLEEP_TYPE_SHIFT)
 #define PM1_SLEEP_ENABLE     (1u << 13)
 
+// ACPI 6.5, 4.8.3.7 "Sleep Control and Status Registers", of reduced hardware.
+#define SLEEP_TYPE_SHIFT 2
+#define SLEEP_ENABLE     (1u << 5)
+
+#define MMIO_END    (1ull << 32) // of machine_mmio_*
+#define PRESENT_BIT (1u << 31)   // CPUID 1 ECX: a hypervisor is there
+
 #define RESET_CONTROL    0xcf9 // PIIX and ICH
 #define RESET_HARD       0x06
 #define KEYBOARD_COMMAND 0x64
@@ -59,9 +66,37 @@ static void sleep_by(uint16_t port, uint8_t type)
     machine_out16(port, (uint16_t)(control | type << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE));
 }
 
-static void leave_by_acpi(const struct acpi_tables *acpi)
+// Writes a register that the FADT names. One in memory must lie where machine_mmio_* reaches, and
+// not in RAM: a FADT that lies would have us write over something.
+static void write_register(const struct platform *platform, struct acpi_register to, uint8_t value)
 {
-    if (!acpi->has_s5 || !acpi->pm1a_control_port)
+    if (!to.address)
+        return;
+    if (!to.is_memory) {
+        machine_out8((uint16_t)to.address, value);
+        wait();
+        return;
+    }
+    if (to.address >= MMIO_END)
+        return;
+    for (size_t i = 0; i < platform->boot->region_count; i++) {
+        const struct memory_region *region = &platform->boot->regions[i];
+        if (region->type == MEMORY_RAM && to.address - region->base < region->length)
+            return;
+    }
+    machine_mmio_write8(to.address, value);
+    wait();
+}
+
+static void leave_by_acpi(const struct platform *platform)
+{
+    const struct acpi_tables *acpi = &platform->acpi;
+
+    if (!acpi->has_s5)
+        return;
+    write_register(platform, acpi->sleep_control,
+                   (uint8_t)(acpi->s5_type_a << SLEEP_TYPE_SHIFT | SLEEP_ENABLE));
+    if (!acpi->pm1a_control_port)
         return;
     sleep_by(acpi->pm1a_control_port, acpi->s5_type_a);
     if (acpi->pm1b_control_port)
@@ -98,37 +133,53 @@ static void leave_by_efi(const struct platform *platform, uint64_t type)
     wait();
 }
 
-static void leave_by_reset(const struct acpi_tables *acpi)
+static void leave_by_reset(const struct platform *platform)
 {
-    if (acpi->has_reset) {
-        machine_out8(acpi->reset_port, acpi->reset_value);
-        wait();
-    }
-    machine_out8(RESET_CONTROL, RESET_HARD);
-    wait();
+    write_register(platform, platform->acpi.reset, platform->acpi.reset_value);
     for (unsigned i = 0; i < 1000 && machine_in8(KEYBOARD_COMMAND) & KEYBOARD_BUSY; i++)
         machine_pause();
     machine_out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
     wait();
+    machine_out8(RESET_CONTROL, RESET_HARD);
+    wait();
+    leave_by_efi(platform, EFI_RESET_COLD);
+}
+
+// The ways of exit=auto. Where no hypervisor is, nothing is reset: the screen keeps the report.
+static void leave_by_any(const struct platform *platform, bool is_virtual)
+{
+    leave_by_acpi(platform);
+    leave_by_efi(platform, EFI_RESET_SHUTDOWN);
+    if (is_virtual)
+        leave_by_reset(platform);
 }
 
 _Noreturn void machine_leave(enum outcome outcome, const struct platform *platform)
 {
     static const char last_line[] = "Halted.\n";
     enum option_exit way = platform ? platform->options.exit : EXIT_AUTO;
+    bool known = qemu_is_possible(platform);
 
-    if (way == EXIT_QEMU || (way == EXIT_AUTO && qemu_is_possible(platform)))
+    if (way == EXIT_QEMU || (way == EXIT_AUTO && known))
         leave_by_debug_exit(outcome);
-    if (platform && way == EXIT_EFI)
+    switch (platform ? way : EXIT_HALT) {
+    case EXIT_AUTO:
+    case EXIT_QEMU:
+        leave_by_any(platform, known || machine_cpuid(1, 0).ecx & PRESENT_BIT);
+        break;
+    case EXIT_ACPI:
+        leave_by_acpi(platform);
         leave_by_efi(platform, EFI_RESET_SHUTDOWN);
-    if (platform && way != EXIT_RESET && way != EXIT_HALT) {
-        leave_by_acpi(&platform->acpi);
-        if (way != EXIT_EFI)
-            leave_by_efi(platform, EFI_RESET_SHUTDOWN);
-    }
-    if (platform && way == EXIT_RESET) {
-        leave_by_reset(&platform->acpi);
-        leave_by_efi(platform, EFI_RESET_COLD);
+        break;
+    case EXIT_EFI:
+        leave_by_efi(platform, EFI_RESET_SHUTDOWN);
+        leave_by_acpi(platform);
+        break;
+    case EXIT_RESET:
+        leave_by_reset(platform);
+        break;
+    case EXIT_HALT:
+        break;
     }
     console_write(SINK_TEXT, last_line, sizeof(last_line) - 1);
     machine_halt();

@@ -71,6 +71,7 @@ struct model {
     bool hpet_counting;
     uint16_t fw_cfg_key;
     uint32_t fw_cfg_at;
+    unsigned shutdown_at; // characters of the word that have come
 };
 
 extern struct model sim;

@@ -240,6 +240,34 @@ static bool is_reset(uint16_t port)
            port == sim.config->acpi.reset_port;
 }
 
+// --- Ports that switch the machine off
+
+static bool is_shutdown(uint16_t port)
+{
+    static const uint16_t ports[] = {[SIM_SHUTDOWN_BOCHS] = 0x8900,
+                                     [SIM_SHUTDOWN_CLOUD_HYPERVISOR] = 0x600,
+                                     [SIM_SHUTDOWN_VIRTUALBOX] = 0x4004};
+
+    return sim.config->shutdown && port == ports[sim.config->shutdown];
+}
+
+static void write_shutdown(uint16_t port, unsigned size, uint32_t value)
+{
+    static const char word[] = "Shutdown";
+    enum sim_shutdown kind = sim.config->shutdown;
+
+    if (kind == SIM_SHUTDOWN_BOCHS && size == 1) {
+        sim.shutdown_at = value == (uint8_t)word[sim.shutdown_at] ? sim.shutdown_at + 1 : 0;
+        if (!word[sim.shutdown_at])
+            sim_leave(SIM_SHUTDOWN, port);
+        return;
+    }
+    if ((kind == SIM_SHUTDOWN_CLOUD_HYPERVISOR && size == 1 && value == 0x34) ||
+        (kind == SIM_SHUTDOWN_VIRTUALBOX && size == 2 && value == 0x3400))
+        sim_leave(SIM_SHUTDOWN, port);
+    sim_violation("no value that this port is known for", port, value);
+}
+
 // --- Dispatch
 
 enum sim_access ports_access(uint16_t port)
@@ -272,6 +300,10 @@ void ports_write(uint16_t port, unsigned size, uint32_t value)
 {
     if (is_pm1a(port)) {
         write_pm1a(port, size, value);
+        return;
+    }
+    if (is_shutdown(port)) {
+        write_shutdown(port, size, value);
         return;
     }
     if (is_reset(port) && value == sim.config->acpi.reset_value)
