@@ -8,8 +8,9 @@
 #define HYPERV_FEATURE_LEAF 0x40000003u
 
 // EAX of the feature leaf
-#define HYPERV_ACCESS_REFERENCE_TSC (1u << 9)
-#define HYPERV_ACCESS_FREQUENCIES   (1u << 11)
+#define HYPERV_ACCESS_REFERENCE_COUNT (1u << 1)
+#define HYPERV_ACCESS_REFERENCE_TSC   (1u << 9)
+#define HYPERV_ACCESS_FREQUENCIES     (1u << 11)
 // EDX of the feature leaf
 #define HYPERV_FREQUENCIES_AVAILABLE (1u << 8)
 

@@ -195,6 +195,21 @@ static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
     out->value = value;
 }
 
+static inline void machine_bracket_in8(uint16_t port, struct bracket *out)
+{
+    uint64_t low, high, value;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("movl %k[port], %%edx\n\tinb %%dx, %%al\n\t"
+                                     "movl %%eax, %k[value]")
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value), "=&a"(after_low),
+                       "=&d"(after_high)
+                     : [port] "r"((uint32_t)port)
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = (uint8_t)value;
+}
+
 // Brackets a write: for the PIT, whose sampling access is the latch command. `value` becomes 0.
 static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out)
 {
@@ -291,6 +306,21 @@ static inline void machine_set_cr4(uint64_t value)
     __asm__ volatile("movq %0, %%cr4" ::"r"(value) : "memory");
 }
 
+// Brackets a write of an MSR that is known to be writable. `value` becomes 0.
+static inline void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(
+        MACHINE_BRACKET("movl %k[low_half], %%eax\n\tmovl %k[high_half], %%edx\n\twrmsr")
+        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+        : "c"(msr), [low_half] "r"((uint32_t)written), [high_half] "r"((uint32_t)(written >> 32))
+        : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
 // CR2, the address of the last page fault.
 static inline uint64_t machine_cr2(void)
 {
@@ -305,6 +335,21 @@ _Noreturn static inline void machine_halt(void)
     for (;;)
         __asm__ volatile("cli\n\thlt");
 }
+
+// What another vCPU needs to come from its trampoline to C; boot/ap.asm knows the layout.
+struct machine_vcpus {
+    void (*entry)(uint32_t index); // called on each vCPU that is started
+    uint32_t *apic_ids;            // which one it is: its index is that of its APIC id in here
+    uint8_t *stacks;               // of index 0; the next one's follows
+    uint32_t stack_bytes;
+    uint32_t count; // of APIC ids
+    uint32_t limit; // a vCPU that is not listed adds itself as long as count < limit, else it halts
+};
+
+// Makes the 4 KiB page at guest-physical `page`, below 1 MiB, the place where a vCPU that gets SIPI
+// with this page's number starts. It takes over this CPU's control registers, page tables, GDT and
+// exception handlers. Call it once.
+void machine_trampoline(uint64_t page, struct machine_vcpus *vcpus);
 
 // Raises exceptions on purpose, for fault= (see docs/options.md). Each returns if nothing happened.
 static inline void machine_raise_de(void)

@@ -10,6 +10,7 @@
 #include "kernel/platform.h"
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
+#include "kernel/smp.h"
 #include "kernel/trap.h"
 
 #include "lib/text.h"
@@ -33,6 +34,7 @@ static const char *const *loader_words(enum boot_protocol protocol)
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
+static struct smp smp;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -150,12 +152,16 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     measure_probe(&measurement, &platform);
     measurement.start_tsc = start_tsc;
     report_clocks(&measurement);
+    smp_start(&smp, &platform);
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
     report_measurement(&measurement);
+    smp_finish(&smp, &platform.options, &measurement);
+    report_vcpus(&smp, &measurement);
     report_leaves();
 
     judge(&judged, &platform, claims, claim_count, &measurement);
+    judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
     finish(start_tsc, measurement.tsc_millihertz);
 }

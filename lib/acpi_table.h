@@ -55,3 +55,7 @@ void acpi_parse_fadt(struct acpi_reader *reader, struct acpi_table fadt);
 
 // Looks for \_S5 in the DSDT or SSDT at `address`, unless it was found already.
 void acpi_parse_aml(struct acpi_reader *reader, uint64_t address, const char *signature);
+
+// Takes the processors from a MADT of ACPI_MADT_MIN bytes or more.
+#define ACPI_MADT_MIN 44
+void acpi_parse_madt(struct acpi_reader *reader, struct acpi_table madt);

@@ -36,6 +36,11 @@ static const struct unit rates[] = {
     {"hz", GHZ / 1000000000}, {"khz", GHZ / 1000000}, {"mhz", GHZ / 1000}, {"ghz", GHZ}, {NULL, 0},
 };
 
+static const struct unit counts[] = {
+    {"", 1},
+    {NULL, 0},
+};
+
 struct choice {
     const char *word;
     unsigned value;
@@ -251,6 +256,21 @@ static bool parse_scan(const struct parser *parser, struct span value)
     return true;
 }
 
+static bool parse_cpus(const struct parser *parser, struct span value)
+{
+    uint64_t count = 0;
+
+    if (!span_is(value, "all") && !span_number(value, counts, 1, 65536, &count))
+        return false;
+    parser->options->cpus = (unsigned)count;
+    return true;
+}
+
+static bool parse_skew(const struct parser *parser, struct span value)
+{
+    return span_number(value, durations, 0, SECOND, &parser->options->skew_ns);
+}
+
 static bool parse_fault(const struct parser *parser, struct span value)
 {
     static const struct choice choices[] = {
@@ -281,6 +301,8 @@ static const struct key {
     {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", parse_exit},
     {"strict", "off", "on or off", parse_strict},
     {"scan", "standard", "standard or wide", parse_scan},
+    {"cpus", "all", "all, or how many vCPUs to examine, from 1 to 65536", parse_cpus},
+    {"skew", "1us", "a duration such as 1us, from 0 to 1s", parse_skew},
     {"fault", "none", "none, de, ud, gp, pf or stack", parse_fault},
 };
 

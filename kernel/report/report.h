@@ -26,6 +26,9 @@ void report_window_start(const struct measurement *measurement, const struct opt
 void report_window_progress(unsigned percent);
 void report_measurement(const struct measurement *measurement);
 
+// report/vcpus.c
+void report_vcpus(const struct smp *smp, const struct measurement *measurement);
+
 // report/verdicts.c
 void report_verdicts(const struct judged *judged, const struct measurement *measurement);
 // Closes the report. `guest_ns` is the time that the run took, or NULL where no rate is known.

@@ -145,6 +145,9 @@ struct sim_config sim_default(void)
                  .is_64_bit = true},
         .pm_timer = {.clock = sim_clock_of(SIM_PM_TIMER_NOMINAL), .port = 0x608, .bits = 24},
         .lapic = {.clock = sim_clock_of(1000000000, 1), .address = 0xfee00000, .version = 0x50014},
+        .rtc = {.clock = sim_clock_of(32768, 1), .rate = 6},
+        .pvclock = sim_no_clock(),
+        .refcount = sim_no_clock(),
         .cpuid = {.hypervisor_bit = true, .fallback = SIM_ECHO},
         .unknown_msrs_read_zero = true,
         .acpi = {.present = true,
@@ -165,6 +168,7 @@ struct sim_config sim_default(void)
         .time_max_ns = 20000000000u,
     };
 
+    config.rtc.clock.start_ticks = 45296ull * 32768 + 20000; // 12:34:56.6
     config.tsc.start_ticks = 12345678901u;
     config.pm_timer.clock.start_ticks = 1234567;
     sim_set_latency(&config, sim_latency_tcg);

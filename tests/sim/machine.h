@@ -45,9 +45,11 @@ struct machine_registers {
 bool machine_call(enum machine_call call, struct machine_registers *r);
 
 void machine_bracket_mmio32(uint64_t address, struct bracket *out);
+void machine_bracket_in8(uint16_t port, struct bracket *out);
 void machine_bracket_in32(uint16_t port, struct bracket *out);
 void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
 void machine_bracket_msr(uint32_t msr, struct bracket *out);
+void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out);
 
 extern struct machine_resume {
     uint64_t rip, rsp;
@@ -56,6 +58,16 @@ void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c
 
 uint64_t machine_cr2(void);
 _Noreturn void machine_halt(void);
+
+struct machine_vcpus {
+    void (*entry)(uint32_t index);
+    uint32_t *apic_ids;
+    uint8_t *stacks;
+    uint32_t stack_bytes;
+    uint32_t count;
+    uint32_t limit;
+};
+void machine_trampoline(uint64_t page, struct machine_vcpus *vcpus);
 
 // Exceptions go to the kernel's trap handler.
 void machine_raise_de(void);

@@ -44,6 +44,7 @@ static struct sim_config kvm(void)
     config.unknown_msrs_read_zero = false;
     sim_cpuid_sign(&config, 0x40000000, 0x40000001, "KVMKVMKVM\0\0");
     sim_cpuid_set(&config, 0x40000001, 0x01007efb, 0, 0, 0);
+    config.pvclock = sim_clock_of(1000000000, 1);
     config.pit.clock = sim_clock_of(1193181, 1); // KVM_PIT_FREQ
     config.lapic.x2apic = true;
     // As measured: docs/claims.md.
@@ -96,6 +97,7 @@ static struct sim_config firecracker(void)
     config.acpi.pm1a_port = config.acpi.reset_port = 0;
     config.acpi.xsdt = true;
     config.paravirt.backdoor.port = false;
+    config.rtc.clock = sim_no_clock();
     config.com2.present = config.screen = config.debug_exit = config.cf9_reset = false;
     return config;
 }
@@ -142,6 +144,7 @@ static struct sim_config xen_hvm(void)
     config.pm_timer.bits = 32;
     config.pm_timer.claims_32 = true;
     config.lapic.clock = sim_clock_of(100000000, 1);
+    config.rtc.flag_works = true;
     config.debugcon = SIM_DEBUGCON_WRITE_ONLY;
     config.debug_exit = false;
     return config;
@@ -160,6 +163,7 @@ static struct sim_config xen_pvh(void)
     config.acpi.has_hpet = false;
     config.acpi.pm1a_port = config.acpi.reset_port = 0;
     config.acpi.handed_over = config.acpi.xsdt = true;
+    config.rtc.clock = sim_no_clock();
     config.com1.present = config.com2.present = config.screen = false;
     config.keyboard_reset = config.cf9_reset = false;
     return config;
@@ -224,6 +228,7 @@ static struct sim_config hyper_v_gen1(void)
     config.pm_timer.port = 0x408;
     config.acpi.pm1a_port = 0x404;
     config.lapic.clock = sim_clock_of(200000000, 1);
+    config.refcount = sim_clock_of(10000000, 1);
     config.debug_exit = false;
     return config;
 }
@@ -309,6 +314,8 @@ static struct sim_config bare_intel(void)
     config.acpi.xsdt = true;
     config.acpi.cpus = 12;
     config.lapic.clock = config.hpet.clock;
+    config.rtc.flag_works = true;
+    config.rtc.clock.error_ppb = -18300; // another crystal
     config.lapic.x2apic = true;
     config.com2.present = config.debug_exit = false;
     return config;

@@ -53,12 +53,13 @@ struct model {
     size_t stall;           // next one
     uint64_t interruption_fs;
 
-    struct oscillator tsc, pit_clock, hpet_clock, pm_clock, lapic_clock;
+    struct oscillator tsc, pit_clock, hpet_clock, pm_clock, lapic_clock, rtc_clock, refcount_clock,
+        pvclock;
     struct pit_channel channels[3];
     uint128 hpet_phase; // to be added to its clock's phase while it counts, else the count
     uint128 lapic_started;
     uint64_t apic_base;
-    uint32_t lapic_spurious, lapic_lvt_timer, lapic_divide, lapic_initial;
+    uint32_t lapic_spurious, lapic_lvt_timer, lapic_divide, lapic_initial, lapic_command_high;
 
     struct memory_block memory[MEMORY_BLOCKS_MAX];
     size_t memory_count;
@@ -68,6 +69,9 @@ struct model {
     uint16_t cells[SCREEN_CELLS];
     uint8_t crtc_index, crtc_cursor[2];
     uint8_t port_61;
+    uint8_t rtc_index;
+    bool pvclock_written;
+    uint64_t rtc_periods; // of the periodic flag, up to its last reading
     bool hpet_counting;
     uint16_t fw_cfg_key;
     uint32_t fw_cfg_at;
@@ -75,6 +79,23 @@ struct model {
 };
 
 extern struct model sim;
+
+// vcpus.c: the vCPUs besides CPU 0.
+void vcpus_reset(void);
+// Lets another vCPU run if its time is earlier. Called whenever time has passed.
+void vcpus_yield(void);
+// The number of the vCPU that runs: 0 is CPU 0.
+unsigned vcpus_current(void);
+uint32_t vcpus_apic_id(unsigned number);
+struct oscillator *vcpus_tsc(void);
+// The vCPU that runs, which is not CPU 0, never goes on.
+_Noreturn void vcpus_stop(void);
+// The run ends: goes on as CPU 0, on its stack.
+void vcpus_leave(enum sim_exit exit, uint32_t value);
+// A command comes out of CPU 0's APIC.
+void vcpus_command(uint32_t apic_id, uint32_t command);
+// exceptions.c: #UD on a vCPU whose stack ends here.
+void exception_on_vcpu(uint8_t *stack_top);
 
 // sim.c: time and the run.
 
@@ -100,6 +121,8 @@ void policy_check(enum sim_space space, uint64_t address, bool write, uint64_t v
 void pit_reset(void);
 uint8_t pit_read(uint16_t port);
 void pit_write(uint16_t port, uint8_t value);
+void rtc_reset(void);
+uint8_t rtc_read(void); // the byte that the index names
 void uart_reset(struct uart *uart, const struct sim_uart *config, struct sim_text *text);
 uint8_t uart_read(struct uart *uart, uint16_t port);
 void uart_write(struct uart *uart, uint16_t port, uint8_t value);

@@ -19,6 +19,8 @@ static const struct rule rules[] = {
     {SPACE_PORT, 0x40, 0x43, WRITE, false, "and must be started to be read"},
     {SPACE_PORT, 0x61, 0x61, READ, false, "reads have no effect; 0xff tells that it is absent"},
     {SPACE_PORT, 0x5658, 0x5658, READ, true, "VMware's backdoor answers there, and QEMU's"},
+    {SPACE_PORT, 0x70, 0x70, WRITE, false, "an index alone does nothing"},
+    {SPACE_PORT, 0x71, 0x71, READ, false, "0xff tells that there is no CMOS clock"},
     {SPACE_PORT, 0x2f8, 0x2ff, READ, false, "COM2's place since the IBM PC; 0xff: absent"},
     {SPACE_PORT, 0x3f8, 0x3ff, READ, false, "COM1's place since the IBM PC; 0xff: absent"},
     {SPACE_PORT, 0x2ff, 0x2ff, WRITE, false, "a scratch register is there to be written"},

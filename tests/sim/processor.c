@@ -5,10 +5,14 @@
 #define CPUID_1_ECX_X2APIC     (1u << 21)
 #define CPUID_1_ECX_HYPERVISOR (1u << 31)
 
-#define MSR_TSC          0x10
-#define MSR_APIC_BASE    0x1b
-#define MSR_X2APIC_FIRST 0x800
-#define MSR_X2APIC_LAST  0x8ff
+#define MSR_PVCLOCK_OLD     0x12
+#define MSR_TSC             0x10
+#define MSR_APIC_BASE       0x1b
+#define MSR_REFERENCE_COUNT 0x40000020
+#define MSR_X2APIC_FIRST    0x800
+#define MSR_X2APIC_LAST     0x8ff
+#define MSR_TSC_ADJUST      0x3b
+#define MSR_X2APIC_ICR      0x830
 
 static const struct cpuid_words *lookup(uint32_t leaf, uint32_t subleaf)
 {
@@ -84,7 +88,14 @@ struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf)
             words.ecx |= CPUID_1_ECX_X2APIC;
         if (sim.config->cpuid.hypervisor_bit)
             words.ecx |= CPUID_1_ECX_HYPERVISOR;
+        words.ebx = (words.ebx & 0x00ffffff) | vcpus_apic_id(vcpus_current()) << 24;
     }
+    if (leaf == 0xb && sim.config->lapic.x2apic) {
+        words.ebx = 1;
+        words.edx = vcpus_apic_id(vcpus_current());
+    }
+    if (leaf && vcpus_current() && sim.config->vcpus[vcpus_current()].odd_leaf == leaf)
+        words.eax ^= 1;
     return words;
 }
 
@@ -106,8 +117,16 @@ bool msr_read(uint32_t msr, uint64_t *value)
         *value = sim_tsc();
         return true;
     }
+    if (msr == MSR_TSC_ADJUST && vcpus_current()) {
+        *value = sim.config->vcpus[vcpus_current()].tsc_adjust;
+        return true;
+    }
     if (msr == MSR_APIC_BASE && has_lapic) {
         *value = sim.apic_base;
+        return true;
+    }
+    if (msr == MSR_REFERENCE_COUNT && sim.config->refcount.fault != SIM_ABSENT) {
+        *value = (uint64_t)(oscillator_phase(&sim.refcount_clock, sim.now_fs) >> 64);
         return true;
     }
     if (is_x2apic_msr(msr)) {
@@ -127,6 +146,27 @@ bool msr_read(uint32_t msr, uint64_t *value)
     return sim.config->unknown_msrs_read_zero;
 }
 
+// KVM writes a pair at each write of the old MSR, and with the master clock the first one again and
+// again. The structure is the kernel's own memory, so its address is one of this process.
+static void write_pair(uint64_t value)
+{
+    struct {
+        uint32_t version, unused;
+        uint64_t tsc_timestamp, system_time;
+        uint32_t mul;
+        int8_t shift;
+        uint8_t flags, pad[2];
+    } *pair = (void *)(uintptr_t)(value & ~3ull); // NOLINT(performance-no-int-to-ptr)
+
+    if (!(value & 1) || (sim.config->pvclock_stable && sim.pvclock_written))
+        return;
+    sim.pvclock_written = true;
+    pair->version += 2;
+    pair->tsc_timestamp = sim_tsc();
+    pair->system_time = (uint64_t)(oscillator_phase(&sim.pvclock, sim.now_fs) >> 64);
+    pair->flags = sim.config->pvclock_stable;
+}
+
 bool msr_write(uint32_t msr, uint64_t value)
 {
     bool has_lapic = sim.config->lapic.clock.fault != SIM_ABSENT;
@@ -134,8 +174,16 @@ bool msr_write(uint32_t msr, uint64_t value)
 
     if (msr == MSR_APIC_BASE && has_lapic)
         return lapic_write_base(value);
+    if (msr == MSR_PVCLOCK_OLD && sim.config->pvclock.fault != SIM_ABSENT) {
+        write_pair(value);
+        return true;
+    }
     if (paravirt_write_msr(msr, value, &ok))
         return ok;
+    if (msr == MSR_X2APIC_ICR && has_lapic && lapic_is_x2apic()) {
+        vcpus_command((uint32_t)(value >> 32), (uint32_t)value);
+        return true;
+    }
     if (is_x2apic_msr(msr) && has_lapic && lapic_is_x2apic()) {
         lapic_write((msr - MSR_X2APIC_FIRST) * 16, (uint32_t)value);
         return true;

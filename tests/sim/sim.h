@@ -109,6 +109,21 @@ struct sim_lapic {
     uint32_t version;
 };
 
+// What the update-in-progress bit of the CMOS clock's register A shows.
+enum sim_uip { SIM_UIP_REAL, SIM_UIP_NEVER, SIM_UIP_STUCK };
+
+// The clock is the crystal, 32768 Hz; start_ticks / 32768 are the seconds since midnight. fault
+// SIM_ABSENT: ports 0x70 and 0x71 decode nothing.
+struct sim_rtc {
+    struct sim_clock clock;
+    bool binary, hours_12; // as register B says
+    bool halted;           // register B's SET bit
+    enum sim_uip uip;
+    unsigned rate; // register A's rate selection: the flag ticks every 2^(rate - 1) ticks; 0: never
+    bool flag_works;          // the periodic flag is set without its interrupt: hardware, Xen
+    uint32_t flag_late_ticks; // it is set up to so many ticks late
+};
+
 struct sim_uart {
     bool present;
     bool dead;            // never ready to take a byte
@@ -262,6 +277,27 @@ enum sim_efi {
 #define SIM_EFI_SYSTEM_TABLE 0x7800000ull
 #define SIM_EFI_RESET_SYSTEM 0x7900000ull
 
+// What becomes of a vCPU that is told to start.
+enum sim_vcpu_manner {
+    SIM_VCPU_RUNS,
+    SIM_VCPU_NEVER,  // nothing
+    SIM_VCPU_SECOND, // it takes the second SIPI only
+    SIM_VCPU_FAULTS, // #UD, before it does anything
+    SIM_VCPU_HANGS,  // stands still at its 20th reading of the TSC
+};
+
+#define SIM_VCPUS_MAX 16
+
+// A vCPU besides CPU 0. All zeros: as CPU 0, with its number as its APIC id.
+struct sim_vcpu {
+    enum sim_vcpu_manner manner;
+    uint32_t apic_id;     // 0: its number
+    bool own_tsc;         // false: CPU 0's
+    struct sim_clock tsc; // hz_numerator / hz_denominator etc. as for CPU 0's
+    uint32_t odd_leaf;    // EAX of this CPUID leaf has its lowest bit inverted, 0: of none
+    uint64_t tsc_adjust;  // IA32_TSC_ADJUST, where CPUID says that it exists
+};
+
 // --- Time
 
 // The kinds of access, each with its latency.
@@ -315,7 +351,11 @@ struct sim_config {
     struct sim_hpet hpet;
     struct sim_pm_timer pm_timer;
     struct sim_lapic lapic;
-    bool open_bus_zeros; // what nothing decodes reads as zeros, not ones
+    struct sim_rtc rtc;
+    struct sim_clock pvclock;  // KVM's, in ns: behind the old MSR 0x12
+    bool pvclock_stable;       // it is the master clock's, derived from the TSC
+    struct sim_clock refcount; // Hyper-V's MSR 0x40000020; its access is SIM_MSR
+    bool open_bus_zeros;       // what nothing decodes reads as zeros, not ones
 
     struct sim_paravirt paravirt;
     struct sim_cpuid cpuid;
@@ -330,6 +370,7 @@ struct sim_config {
     struct sim_smbios smbios;
     struct sim_fw_cfg fw_cfg;
     enum sim_efi efi;
+    struct sim_vcpu vcpus[SIM_VCPUS_MAX]; // there are acpi.cpus of them; the first is not used
     struct sim_uart com1, com2;
     enum sim_debugcon debugcon;
     bool screen; // VGA text memory at 0xb8000

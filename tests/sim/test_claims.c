@@ -18,7 +18,8 @@ static struct sim_config config;
 static void start(const char *machine)
 {
     config = sim_machine(machine);
-    config.options = "window=1ms";
+    config.pvclock = sim_no_clock(); // what the claims see is config.paravirt
+    config.options = "window=1ms clocks=pit"; // other clocks use the same MSRs
     config.com2.present = true;
 }
 

@@ -21,7 +21,7 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 
 # The promise to readers of records: these fields, in every record of that kind. Only ever added to.
 # Fields that came later: records may lack them.
-ADDED = {"start": ["tsc"], "measurement": ["began_ns"]}
+ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"]}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
     "options": "source line",
@@ -43,6 +43,11 @@ FIELDS = {
     "check": "id result detail",
     "note": "level text",
     "end": "result reason records guest_ns",
+    "vcpus": "listed examined up found_by rows start_ns spent_ns reason",
+    "vcpu": "index apic_id status offset_low_cycles offset_high_cycles offset_low_ns"
+    " offset_high_ns rate_low_ppb rate_high_ppb exchanges exchange_min_ns tsc_adjust"
+    " differences difference warps warp_max_cycles verdict reason",
+    "warp": "vcpus reads warps max_cycles max_ns",
 }
 KINDS = list(FIELDS)
 

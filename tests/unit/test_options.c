@@ -266,6 +266,16 @@ static unsigned scan_wide(const struct options *options)
     return options->scan_wide;
 }
 
+static unsigned cpus(const struct options *options)
+{
+    return options->cpus;
+}
+
+static unsigned skew_ns(const struct options *options)
+{
+    return (unsigned)options->skew_ns;
+}
+
 static unsigned fault(const struct options *options)
 {
     return options->fault;
@@ -312,6 +322,12 @@ static void test_choices(void **state)
         {"strict=off", strict, false},
         {"scan=standard", scan_wide, false},
         {"scan=wide", scan_wide, true},
+        {"cpus=all", cpus, 0},
+        {"cpus=1", cpus, 1},
+        {"cpus=65536", cpus, 65536},
+        {"skew=0", skew_ns, 0},
+        {"skew=1.5us", skew_ns, 1500},
+        {"skew=1s", skew_ns, 1000000000},
         {"fault=none", fault, FAULT_NONE},
         {"fault=de", fault, FAULT_DE},
         {"fault=ud", fault, FAULT_UD},
@@ -326,6 +342,11 @@ static void test_choices(void **state)
         {"exit=stage-left", "auto, qemu, acpi, reset, efi or halt", "exit=auto"},
         {"strict=maybe", "on or off", "strict=off"},
         {"scan=deep", "standard or wide", "scan=standard"},
+        {"cpus=0", "all, or how many vCPUs to examine, from 1 to 65536", "cpus=all"},
+        {"cpus=65537", "all, or how many vCPUs to examine, from 1 to 65536", "cpus=all"},
+        {"cpus=2s", "all, or how many vCPUs to examine, from 1 to 65536", "cpus=all"},
+        {"skew=1", "a duration such as 1us, from 0 to 1s", "skew=1us"},
+        {"skew=1001ms", "a duration such as 1us, from 0 to 1s", "skew=1us"},
         {"fault=nmi", "none, de, ud, gp, pf or stack", "fault=none"},
     };
     struct options defaults;
