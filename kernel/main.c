@@ -145,6 +145,8 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     platform.cpuid = cpuid_log_start();
     scan_run(&platform.scan, &platform.cpuid, platform.options.scan_wide, report_scan_progress);
     report_detection(&platform);
+    evidence_gather(&platform);
+    report_identity(&platform.evidence);
 
     size_t claim_count = claims_collect(&platform, claims, CLAIMS_MAX);
     report_claims(claims, claim_count);

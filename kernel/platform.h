@@ -4,6 +4,7 @@
 #include "kernel/boot_info.h"
 #include "lib/acpi.h"
 #include "lib/cpuid.h"
+#include "lib/evidence.h"
 #include "lib/options.h"
 #include "lib/phys.h"
 #include "lib/scan.h"
@@ -25,8 +26,9 @@ struct platform {
     struct smbios smbios;
     struct fw_cfg fw_cfg;
     struct scan scan;
-    uint64_t memory_bytes; // RAM that the memory map lists, 0 if there is no map
-    uint64_t memory_top;   // highest RAM address
+    struct evidence evidence; // all zero until the scan is done
+    uint64_t memory_bytes;    // RAM that the memory map lists, 0 if there is no map
+    uint64_t memory_top;      // highest RAM address
 };
 
 // Does CPUID show a hypervisor, by its present bit or by a block of its own?

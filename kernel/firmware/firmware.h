@@ -12,3 +12,7 @@ bool qemu_is_possible(const struct platform *platform);
 // Reads the file "opt/hypertick/options" of QEMU's fw_cfg device, if there is one, into
 // platform->fw_cfg. Touches nothing unless qemu_is_possible.
 void fw_cfg_read(struct platform *platform);
+
+// Reads what else may tell who runs this guest, and draws the conclusion: platform->evidence. After
+// the scan.
+void evidence_gather(struct platform *platform);

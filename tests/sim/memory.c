@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BIOS_DATA  0x400u
-#define EBDA       0x9fc00u
-#define BIOS_ROM   0xe0000u
-#define VGA_WINDOW 0xa0000u
-#define DEVICES    0xc0000000u
+#define BIOS_DATA   0x400u
+#define EBDA        0x9fc00u
+#define BIOS_ROM    0xe0000u
+#define VGA_WINDOW  0xa0000u
+#define OPTION_ROMS 0xc0000u
+#define DEVICES     0xc0000000u
 
 static uint8_t bios_data[0x100], ebda[0x400], bios_rom[0x20000];
 
@@ -69,7 +70,7 @@ static const void *view(void *context, uint64_t address, uint64_t length)
 {
     (void)context;
     uint64_t end = address + length;
-    bool vga = address < BIOS_ROM && end > VGA_WINDOW && end > address;
+    bool vga = address < OPTION_ROMS && end > VGA_WINDOW && end > address;
     bool devices = end > DEVICES && address < 0x100000000u;
 
     if (vga || devices)

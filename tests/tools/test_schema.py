@@ -48,6 +48,8 @@ FIELDS = {
     " offset_high_ns rate_low_ppb rate_high_ppb exchanges exchange_min_ns tsc_adjust"
     " differences difference warps warp_max_cycles verdict reason",
     "warp": "vcpus reads warps max_cycles max_ns",
+    "evidence": "source finding points_to",
+    "identity": "conclusion confidence hypervisor platform against impersonation",
 }
 KINDS = list(FIELDS)
 
