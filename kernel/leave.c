@@ -17,6 +17,14 @@
 #define SLEEP_TYPE_SHIFT 2
 #define SLEEP_ENABLE     (1u << 5)
 
+// Ports that switch a virtual machine off, each its hypervisor's own: Bochs iodev/unmapped.cc;
+// Cloud Hypervisor devices/src/acpi.rs, a sleep control register; VirtualBox's PM1a control
+// register. S5's sleep type is 5 in the last two.
+#define BOCHS_SHUTDOWN            0x8900
+#define CLOUD_HYPERVISOR_SHUTDOWN 0x600
+#define VIRTUALBOX_PM1A           0x4004
+#define S5_TYPE                   5u
+
 #define MMIO_END    (1ull << 32) // of machine_mmio_*
 #define PRESENT_BIT (1u << 31)   // CPUID 1 ECX: a hypervisor is there
 
@@ -133,6 +141,43 @@ static void leave_by_efi(const struct platform *platform, uint64_t type)
     wait();
 }
 
+static void shut_down_bochs(void)
+{
+    for (const char *word = "Shutdown"; *word; word++)
+        machine_out8(BOCHS_SHUTDOWN, (uint8_t)*word);
+}
+
+static void shut_down_cloud_hypervisor(void)
+{
+    machine_out8(CLOUD_HYPERVISOR_SHUTDOWN, S5_TYPE << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
+}
+
+static void shut_down_virtualbox(void)
+{
+    machine_out16(VIRTUALBOX_PM1A, S5_TYPE << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE);
+}
+
+// The port of a hypervisor that was identified, where ACPI did not lead to it.
+static void leave_by_hypervisor(const struct evidence *evidence)
+{
+    static const struct {
+        const char *platform;
+        void (*shut_down)(void);
+    } ways[] = {
+        {"Bochs", shut_down_bochs},
+        {"Cloud Hypervisor", shut_down_cloud_hypervisor},
+        {"VirtualBox", shut_down_virtualbox},
+    };
+
+    for (size_t i = 0; evidence->platform && i < ARRAY_SIZE(ways); i++) {
+        if (evidence->confidence == CONFIDENCE_LOW || evidence->against[0] ||
+            !text_equal(evidence->platform, ways[i].platform))
+            continue;
+        ways[i].shut_down();
+        wait();
+    }
+}
+
 static void leave_by_reset(const struct platform *platform)
 {
     write_register(platform, platform->acpi.reset, platform->acpi.reset_value);
@@ -150,6 +195,7 @@ static void leave_by_any(const struct platform *platform, bool is_virtual)
 {
     leave_by_acpi(platform);
     leave_by_efi(platform, EFI_RESET_SHUTDOWN);
+    leave_by_hypervisor(&platform->evidence);
     if (is_virtual)
         leave_by_reset(platform);
 }
