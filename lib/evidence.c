@@ -230,12 +230,12 @@ static const struct party *party_of(const char *name)
     return NULL;
 }
 
-// Can `name` be what runs on a hypervisor with this signature? NULL: without one, it can.
-static bool runs_on(const char *name, const char *hypervisor)
+// Can `program` be what runs on a hypervisor with this signature? NULL: without one, it can.
+static bool runs_on(const char *program, const char *hypervisor)
 {
-    const struct party *party = party_of(name);
+    const struct party *party = party_of(program);
 
-    if (!hypervisor || text_equal(name, hypervisor))
+    if (!hypervisor || text_equal(program, hypervisor))
         return true;
     return party && party->on && span_is_one_of(span_of(hypervisor), party->on);
 }
@@ -406,7 +406,7 @@ static void find_impersonation(struct evidence *evidence, const struct evidence_
     }
     if (facts->vmware_port && !scan_has_vendor(scan, "VMware") &&
         !(platform && text_equal(platform, "VMware")))
-        tell(&text, who, "answers VMware's port");
+        tell(&text, platform ? platform : "something", "answers VMware's port");
     if (!scan->present && (platform || hypervisor) &&
         (hypervisor || facts->smbios->virtual_machine || !text_equal(who, "Amazon EC2")) &&
         !text_equal(who, "Bochs"))

@@ -135,6 +135,69 @@ static void test_no_evidence_no_access(void **state)
     expect(find("options", "source", "fw_cfg"), "line", "window=6ms");
 }
 
+// --- Who runs this guest
+
+static void expect_identity(const char *conclusion, const char *confidence)
+{
+    expect(find("identity", NULL, NULL), "conclusion", conclusion);
+    expect(find("identity", NULL, NULL), "confidence", confidence);
+}
+
+static void test_identity(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_machine("firecracker");
+
+    config.options = "window=5ms";
+    config.com2.present = true;
+    config.acpi.oem_id = "FIRECK";
+    config.acpi.hypervisor = "FIRECKVM";
+    run(&config);
+    expect_identity("Firecracker on KVM", "high");
+    expect(find("evidence", "source", "fadt"), "points_to", "Firecracker");
+    assert_non_null(strstr(result.com1.bytes, "  => Firecracker on KVM; confidence high"));
+
+    config = sim_machine("kvm-hyper-v");
+    config.options = "window=5ms";
+    run(&config);
+    expect_identity("KVM, the program around it not named", "medium");
+    expect(find("identity", NULL, NULL), "impersonation",
+           "KVM shows Hyper-V's interface; something answers VMware's port");
+
+    config = sim_machine("bare-amd");
+    config.options = "window=5ms";
+    run(&config);
+    expect_identity("no hypervisor that shows itself", "low");
+}
+
+static void test_leaves_that_tell_more(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_machine("kvm");
+
+    config.options = "window=5ms";
+    sim_cpuid_set(&config, 0x80000000, 0x8000001f, 0x68747541, 0x444d4163, 0x69746e65);
+    sim_cpuid_set(&config, 0x8000001f, 2, 0, 0, 0);
+    run(&config); // the MSR raises #GP
+    expect(find("evidence", "source", "sev"), "finding", "leaf 0x8000001f: AMD SEV, not in force");
+    sim_msr_set(&config, 0xc0010131, 5);
+    run(&config);
+    expect(find("evidence", "source", "sev"), "finding",
+           "leaf 0x8000001f: AMD SEV, SEV-SNP in force");
+
+    config = sim_machine("hyper-v-gen1");
+    config.options = "window=5ms";
+    sim_cpuid_set(&config, 0, 0x21, 0x756e6547, 0x6c65746e, 0x49656e69);
+    sim_cpuid_set(&config, 0x21, 0, 0x65746e49, 0x20202020, 0x5844546c);
+    run(&config);
+    find("evidence", "source", "tdx");
+    sim_cpuid_set(&config, 0, 0x20, 0x756e6547, 0x6c65746e, 0x49656e69); // now out of range
+    sim_cpuid_set(&config, 0x40000003, 0x2e7f, 1u << 12, 0, 0x1bed7b2);
+    run(&config);
+    assert_null(strstr(result.com2.bytes, "\"source\":\"tdx\""));
+    expect_identity("real hardware, under Hyper-V as its root partition", "medium");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +207,8 @@ int main(void)
         cmocka_unit_test(test_firmware_that_lies),
         cmocka_unit_test(test_more_than_fits),
         cmocka_unit_test(test_no_evidence_no_access),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_leaves_that_tell_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
