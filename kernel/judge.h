@@ -2,6 +2,7 @@
 // INCONCLUSIVE.
 #pragma once
 
+#include "kernel/audit.h"
 #include "kernel/leave.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
@@ -32,4 +33,4 @@ struct judged {
 
 // Judges everything. The outcome rules are ruling 2 of the design, written out in docs/verdicts.md.
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
-           size_t claim_count, const struct measurement *measurement);
+           size_t claim_count, const struct measurement *measurement, const struct audit *audit);

@@ -32,6 +32,7 @@ static const char *const *loader_words(enum boot_protocol protocol)
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
+static struct audit audit;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -144,9 +145,12 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
     report_measurement(&measurement);
+    audit_run(&audit, &platform, claims, claim_count, &measurement);
     report_leaves();
 
-    judge(&judged, &platform, claims, claim_count, &measurement);
+    judge(&judged, &platform, claims, claim_count, &measurement, &audit);
     report_verdicts(&judged, &measurement);
+    report_checks(audit.checks, audit.count, platform.options.checks == CHECKS_LIST,
+                  platform.options.strict);
     finish(start_tsc, measurement.tsc_millihertz);
 }
