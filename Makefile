@@ -57,10 +57,18 @@ SIM_O       := $(SIM_C:%.c=$(BUILD)/sim/%.o)
 SIM_TEST_C  := $(wildcard tests/sim/test_*.c)
 SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
 
+# hypertick-scan, for the host: tools/scan/, all of lib/, and what of kernel/ needs no machine.
+SCAN_CFLAGS := $(COMMON) -g -O2 -Itools/scan
+SCAN_C      := $(sort $(wildcard tools/scan/*.c) $(filter-out lib/memory.c,$(wildcard lib/*.c))) \
+               kernel/cpuid_log.c \
+               $(addprefix kernel/report/,checks.c claims.c detection.c emit.c) \
+               $(addprefix kernel/claims/,claims.c generic_block.c leaf_15.c leaf_16.c leaf_timing.c)
+SCAN_O      := $(SCAN_C:%.c=$(BUILD)/scan/%.o)
+
 .PHONY: all run check unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
-all: $(BUILD)/hypertick.elf ## build the image, build/hypertick.elf (the default)
+all: $(BUILD)/hypertick.elf $(BUILD)/hypertick-scan ## build the image, build/hypertick.elf, and build/hypertick-scan (the default)
 
 run: ## boot the image in QEMU: OPTIONS="window=100ms", QEMU_FLAGS="-machine q35", ACCEL=tcg
 	@tools/setup --needed-for run
@@ -138,6 +146,17 @@ $(BUILD)/hypertick.elf: $(BUILD)/hypertick.debug
 
 image-objects: $(IMAGE_O)
 
+# --- hypertick-scan
+
+$(BUILD)/scan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC     $@"
+	$(Q)$(HOST_CC) $(SCAN_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/hypertick-scan: $(SCAN_O)
+	@echo "LD     $@"
+	$(Q)$(HOST_CC) $(SCAN_CFLAGS) $^ -o $@
+
 # --- Tests on the host
 
 $(BUILD)/host/%.o: %.c Makefile
@@ -193,8 +212,8 @@ fuzz-run: $(FUZZERS)
 
 # --- Lint: every rule below is one tool over everything it can read.
 
-ALL_C      := $(sort $(IMAGE_C) $(wildcard tests/*/*.c))
-ALL_H      := $(sort $(wildcard boot/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h))
+ALL_C      := $(sort $(IMAGE_C) $(wildcard tests/*/*.c tools/scan/*.c))
+ALL_H      := $(sort $(wildcard boot/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h tools/scan/*.h))
 ALL_PYTHON := $(sort $(wildcard tools/*.py tools/*/*.py tests/*/*.py)) $(shell grep -l '^\#!.*python' tools/* 2>/dev/null)
 ALL_SHELL  := $(shell grep -l '^\#!.*[/ ]\(ba\)\?sh$$' tools/* .ci/* 2>/dev/null)
 
@@ -210,6 +229,7 @@ lint-tidy: $(TIDY_OK)
 
 $(BUILD)/tidy/tests/sim/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS) -Itests/sim
 $(BUILD)/tidy/tests/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS)
+$(BUILD)/tidy/tools/scan/%.ok: TIDY_CFLAGS = $(SCAN_CFLAGS)
 $(BUILD)/tidy/%.ok: TIDY_CFLAGS = $(IMAGE_CFLAGS)
 $(BUILD)/tidy/%.ok: % $(ALL_H) .clang-tidy tests/.clang-tidy Makefile
 	@mkdir -p $(@D)
@@ -225,10 +245,13 @@ lint-cppcheck:
 	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
 	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
 	    -I. -Itests/sim $(filter tests/%,$(ALL_C))
+	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
+	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
+	    -I. -Itools/scan $(filter tools/%,$(ALL_C))
 
 # gcc compiles the image and the tests, too; its warnings are errors as clang's are.
 lint-gcc:
-	$(SUBMAKE) image-objects unit-programs sim-programs BUILD=$(BUILD)/gcc CC=gcc HOST_CC=gcc
+	$(SUBMAKE) image-objects unit-programs sim-programs $(BUILD)/gcc/hypertick-scan BUILD=$(BUILD)/gcc CC=gcc HOST_CC=gcc
 
 lint-python:
 	$(Q)$(PYTHON) -m py_compile $(ALL_PYTHON)
@@ -237,5 +260,5 @@ lint-shell:
 	$(Q)shellcheck $(ALL_SHELL)
 
 OBJECTS := $(IMAGE_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
-           $(SIM_O) $(SIM_TEST_C:%.c=$(BUILD)/sim/%.o)
+           $(SIM_O) $(SIM_TEST_C:%.c=$(BUILD)/sim/%.o) $(SCAN_O)
 -include $(OBJECTS:.o=.d)

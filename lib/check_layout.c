@@ -129,6 +129,8 @@ enum check_result check_generic_zero(const struct check_input *input, struct tex
     if (data)
         return check_say(detail, CHECK_PASS, "0x%08x holds data: no proposal says what it means",
                          data);
+    if (!zeros)
+        return check_say(detail, CHECK_PASS, "those in range are supported");
     return check_say(detail, CHECK_PASS, "%u up to 0x%08x read as zeros", zeros, block->last_leaf);
 }
 
@@ -229,6 +231,8 @@ static enum check_result check_blocks(const struct check_input *input, struct te
     const struct block *main_block = scan_main_block(scan);
     unsigned found = 0;
 
+    if (!check_leaf(input, CPUID_HYPERVISOR_BASE))
+        return check_say(detail, CHECK_SKIP, "leaf 0x40000000 is not known");
     for (unsigned i = 1; i < bases; i++) {
         uint32_t base = CPUID_HYPERVISOR_BASE + i * leaves;
         const struct block *block = block_at(scan, base);
