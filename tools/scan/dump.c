@@ -29,7 +29,7 @@ static bool take(struct cursor *cursor, const char *word)
 }
 
 // Moves behind the first `word` in the line; false: there is none.
-static bool find(struct cursor *cursor, const char *word)
+static bool go_behind(struct cursor *cursor, const char *word)
 {
     struct cursor try = *cursor;
 
@@ -124,19 +124,19 @@ static bool instlatx64_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
         if ((i && !take(cursor, "-")) || !take_hex(cursor, registers[i]))
             return false;
     // Behind it there may be the sub-leaf, or a remark.
-    if (find(cursor, "[SL "))
+    if (go_behind(cursor, "[SL "))
         return take_hex(cursor, &entry->subleaf) && take(cursor, "]");
     return true;
 }
 
 static bool guest_begins(struct cursor *cursor)
 {
-    return find(cursor, "guestCPUID level ");
+    return go_behind(cursor, "guestCPUID level ");
 }
 
 static bool host_begins(struct cursor *cursor)
 {
-    return find(cursor, "hostCPUID level ");
+    return go_behind(cursor, "hostCPUID level ");
 }
 
 static bool vmware_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
@@ -157,7 +157,7 @@ static bool vmware_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
 
 static bool record_begins(struct cursor *cursor)
 {
-    return find(cursor, "{\"record\":\"leaf\"");
+    return go_behind(cursor, "{\"record\":\"leaf\"");
 }
 
 // The fields may come in any order: `cursor` stays where it is.
@@ -165,7 +165,7 @@ static bool take_field(const struct cursor *cursor, const char *key, uint32_t *v
 {
     struct cursor field = *cursor;
 
-    return find(&field, key) && take_0x(&field, value) && take(&field, "\"");
+    return go_behind(&field, key) && take_0x(&field, value) && take(&field, "\"");
 }
 
 static bool record_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
@@ -179,7 +179,7 @@ static bool record_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
         !take_field(cursor, "\"ecx\":\"", &entry->words.ecx) ||
         !take_field(cursor, "\"edx\":\"", &entry->words.edx))
         return false;
-    if (!find(&count, "\"count\":"))
+    if (!go_behind(&count, "\"count\":"))
         return true;
     return take_number(&count, 10, &entry->count) && entry->count && entry->count <= RUN_MAX &&
            take_field(cursor, "\"stride\":\"", &entry->stride);
@@ -271,7 +271,7 @@ bool dump_line(struct dump *dump, const char *line, size_t length)
             return complain(dump, formats[i].expected, whole);
         return add(dump, i, entry, whole);
     }
-    if (whole.at < whole.end && *whole.at != '#' && !find(&whole, "{\"record\":"))
+    if (whole.at < whole.end && *whole.at != '#' && !go_behind(&whole, "{\"record\":"))
         dump->unknown++;
     return true;
 }
