@@ -13,6 +13,8 @@ HOST_CC := clang
 LD      := ld.lld
 NASM    := nasm
 STRIP   := llvm-strip
+OBJCOPY := llvm-objcopy
+NM      := llvm-nm
 # Debian's Python, since apt installs the tests' modules for that one and another may be first in PATH.
 PYTHON  := $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -37,11 +39,27 @@ IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs
                 -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \
                 -fno-jump-tables -fmerge-all-constants -fno-asynchronous-unwind-tables \
                 -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
-NASM_FLAGS   := -f elf64 -w+all -w+error -I boot/
+NASM_FLAGS   := -f elf64 -w+all -w+error -DPACKED='"$(BUILD)/image/payload.gz"'
 
 IMAGE_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c lib/*.c))
 IMAGE_ASM := $(sort $(wildcard boot/*.asm))
 IMAGE_O   := $(IMAGE_ASM:%.asm=$(BUILD)/image/%.o) $(IMAGE_C:%.c=$(BUILD)/image/%.o)
+STUB_C    := $(wildcard boot/stub/*.c)
+STUB_O    := $(patsubst %.asm,$(BUILD)/image/%.o,$(wildcard boot/stub/*.asm)) \
+             $(STUB_C:%.c=$(BUILD)/image/%.o) $(BUILD)/image/lib/memory.o
+
+# The same kernel as an EFI program, position independent, by way of gnu-efi (Debian's package of that
+# name): its headers, its crt0, which relocates the program, and GNU objcopy, which makes a PE file.
+EFI_CRT0    := /usr/lib/crt0-efi-x86_64.o
+EFI_LIBRARY := /usr/lib/libgnuefi.a
+EFI_OBJCOPY := objcopy
+EFI_FLAGS   := -DGNU_EFI_USE_MS_ABI -fshort-wchar -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+EFI_CFLAGS   = $(filter-out -fno-pic,$(IMAGE_CFLAGS)) -fpie $(EFI_FLAGS)
+EFI_C       := boot/collect.c boot/descriptors.c boot/paging.c boot/processor.c \
+               $(sort $(wildcard boot/efi/*.c kernel/*.c kernel/*/*.c lib/*.c))
+EFI_ASM     := boot/traps.asm boot/efi/enter.asm
+EFI_O       := $(EFI_ASM:%.asm=$(BUILD)/efi/%.o) $(EFI_C:%.c=$(BUILD)/efi/%.o)
+HAVE_EFI    := $(and $(wildcard $(EFI_CRT0)),$(wildcard $(EFI_LIBRARY)))
 
 # What is compiled for the host: tests/unit/test_NAME.c, each with all of lib/, and
 # tests/sim/test_NAME.c, each with lib/, kernel/ and the rest of tests/sim/, whose machine.h stands in
@@ -62,13 +80,20 @@ SCAN_CFLAGS := $(COMMON) -g -O2 -Itools/scan
 SCAN_C      := $(sort $(wildcard tools/scan/*.c) $(filter-out lib/memory.c,$(wildcard lib/*.c))) \
                kernel/cpuid_log.c \
                $(addprefix kernel/report/,checks.c claims.c detection.c emit.c) \
-               $(addprefix kernel/claims/,claims.c generic_block.c leaf_15.c leaf_16.c leaf_timing.c)
+               $(addprefix kernel/claims/,brand.c claims.c generic_block.c leaf_15.c leaf_16.c \
+                   leaf_timing.c transmeta.c xen_leaf.c)
 SCAN_O      := $(SCAN_C:%.c=$(BUILD)/scan/%.o)
 
-.PHONY: all run check unit sim guest tools-test bench lint coverage fuzz setup clean help
+.PHONY: all efi run check unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
-all: $(BUILD)/hypertick.elf $(BUILD)/hypertick-scan ## build the image, build/hypertick.elf, and build/hypertick-scan (the default)
+all: $(BUILD)/hypertick.elf $(if $(HAVE_EFI),efi,efi-missing) $(BUILD)/hypertick-scan ## build build/hypertick.elf, hypertick-scan and, where gnu-efi is, hypertick.efi (the default)
+
+efi: $(BUILD)/hypertick.efi ## build the EFI program, build/hypertick.efi
+
+.PHONY: efi-missing
+efi-missing:
+	@echo "build/hypertick.efi is left out: install gnu-efi for it (apt-get install gnu-efi)"
 
 run: ## boot the image in QEMU: OPTIONS="window=100ms", QEMU_FLAGS="-machine q35", ACCEL=tcg
 	@tools/setup --needed-for run
@@ -134,17 +159,64 @@ $(BUILD)/image/%.o: %.asm Makefile
 	@echo "NASM   $@"
 	$(Q)$(NASM) $(NASM_FLAGS) -MD $(@:.o=.d) -o $@ $<
 
-# With symbols, for a debugger and addr2line; the image itself carries none.
+# The kernel, with symbols, for a debugger and addr2line. It lies compressed in the image, behind the
+# stub that loaders enter and that unpacks it.
 $(BUILD)/hypertick.debug: $(IMAGE_O) linker.ld
 	@echo "LD     $@"
 	$(Q)$(LD) -T linker.ld -nostdlib -static --gc-sections --icf=all -O2 --build-id=none -z noexecstack \
 	    -o $@ $(IMAGE_O)
 
-$(BUILD)/hypertick.elf: $(BUILD)/hypertick.debug
+$(BUILD)/image/payload: $(BUILD)/hypertick.debug
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+$(BUILD)/image/payload.gz: $(BUILD)/image/payload
+	@echo "GZIP   $@"
+	$(Q)gzip -9nc $< >$@
+
+$(BUILD)/image/boot/stub/packed.o: $(BUILD)/image/payload.gz
+
+# What the stub must know of the kernel, and nothing else: it must not call into what is still packed.
+$(BUILD)/image/payload.ld: $(BUILD)/hypertick.debug
+	$(Q)$(NM) $< | awk '$$3 ~ /^(payload_[a-z]+|boot_stack_top)$$/ { print $$3 " = 0x" $$1 ";" }' >$@
+
+$(BUILD)/image/stub.debug: $(STUB_O) $(BUILD)/image/payload.ld boot/stub/stub.ld
+	@echo "LD     $@"
+	$(Q)$(LD) -T boot/stub/stub.ld -nostdlib -static --build-id=none -z noexecstack -o $@ $(STUB_O) \
+	    $(BUILD)/image/payload.ld
+
+$(BUILD)/hypertick.elf: $(BUILD)/image/stub.debug
 	@echo "STRIP  $@"
 	$(Q)$(STRIP) --strip-sections -o $@ $<
 
-image-objects: $(IMAGE_O)
+# Unpacking is all that happens before the first byte of the report: here speed counts.
+$(STUB_C:%.c=$(BUILD)/image/%.o): IMAGE_CFLAGS += -O2
+
+image-objects: $(IMAGE_O) $(STUB_C:%.c=$(BUILD)/image/%.o) $(if $(HAVE_EFI),$(EFI_O))
+
+$(BUILD)/efi/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC     $@"
+	$(Q)$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/efi/%.o: %.asm Makefile
+	@mkdir -p $(@D)
+	@echo "NASM   $@"
+	$(Q)$(NASM) $(NASM_FLAGS) -MD $(@:.o=.d) -o $@ $<
+
+# gnu-efi relocates by adding to what lies in the file, not by the addend: hence --apply-dynamic-relocs.
+$(BUILD)/hypertick.efi.debug: $(EFI_O) boot/efi/link.ld
+	@$(if $(HAVE_EFI),,echo "build/hypertick.efi needs gnu-efi: apt-get install gnu-efi"; exit 1)
+	@echo "LD     $@"
+	$(Q)$(LD) -T boot/efi/link.ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --gc-sections \
+	    --icf=all -O2 --build-id=none -z noexecstack \
+	    --apply-dynamic-relocs \
+	    -o $@ $(EFI_CRT0) $(EFI_O) $(EFI_LIBRARY)
+
+# The time stamp in the PE header is 0, or two builds would differ.
+$(BUILD)/hypertick.efi: $(BUILD)/hypertick.efi.debug
+	@echo "PE     $@"
+	$(Q)SOURCE_DATE_EPOCH=0 $(EFI_OBJCOPY) -j .text -j .data -j .dynamic -j .rela -j .reloc -j .bss \
+	    --strip-all --output-target=efi-app-x86_64 $< $@
 
 # --- hypertick-scan
 
@@ -164,10 +236,16 @@ $(BUILD)/host/%.o: %.c Makefile
 	@echo "CC     $@"
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
+$(BUILD)/unit/test_unpack: HOST_LIBS := -lz
+# Parts of kernel/ and boot/ include the seam, boot/efi/ the headers of gnu-efi.
+$(BUILD)/host/tests/unit/%.o $(BUILD)/tidy/tests/unit/%.ok: HOST_CFLAGS += -Itests/sim
+$(BUILD)/host/tests/unit/test_efi.o $(BUILD)/tidy/tests/unit/test_efi.c.ok: HOST_CFLAGS += $(EFI_FLAGS)
+$(BUILD)/tidy/boot/efi/%.ok: IMAGE_CFLAGS += $(EFI_FLAGS)
+
 $(BUILD)/unit/%: $(BUILD)/host/tests/unit/%.o $(LIB_HOST_O)
 	@mkdir -p $(@D)
 	@echo "LD     $@"
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) $^ -lcmocka -o $@
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) $^ -lcmocka $(HOST_LIBS) -o $@
 
 $(BUILD)/sim/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -212,8 +290,8 @@ fuzz-run: $(FUZZERS)
 
 # --- Lint: every rule below is one tool over everything it can read.
 
-ALL_C      := $(sort $(IMAGE_C) $(wildcard tests/*/*.c tools/scan/*.c))
-ALL_H      := $(sort $(wildcard boot/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h tools/scan/*.h))
+ALL_C      := $(sort $(IMAGE_C) $(STUB_C) $(EFI_C) $(wildcard tests/*/*.c tools/scan/*.c))
+ALL_H      := $(sort $(wildcard boot/*.h boot/*/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h tools/scan/*.h))
 ALL_PYTHON := $(sort $(wildcard tools/*.py tools/*/*.py tests/*/*.py)) $(shell grep -l '^\#!.*python' tools/* 2>/dev/null)
 ALL_SHELL  := $(shell grep -l '^\#!.*[/ ]\(ba\)\?sh$$' tools/* .ci/* 2>/dev/null)
 
@@ -241,7 +319,7 @@ lint-cppcheck:
 	@mkdir -p $(BUILD)/cppcheck
 	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
 	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
-	    --cppcheck-build-dir=$(BUILD)/cppcheck -I. -Ikernel $(IMAGE_C)
+	    --cppcheck-build-dir=$(BUILD)/cppcheck -I. -Ikernel $(sort $(IMAGE_C) $(EFI_C))
 	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
 	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
 	    -I. -Itests/sim $(filter tests/%,$(ALL_C))
@@ -259,6 +337,6 @@ lint-python:
 lint-shell:
 	$(Q)shellcheck $(ALL_SHELL)
 
-OBJECTS := $(IMAGE_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
+OBJECTS := $(IMAGE_O) $(STUB_O) $(EFI_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
            $(SIM_O) $(SIM_TEST_C:%.c=$(BUILD)/sim/%.o) $(SCAN_O)
 -include $(OBJECTS:.o=.d)

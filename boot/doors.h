@@ -4,11 +4,20 @@
 // it can be fuzzed on the host with any bytes as memory. It adds to a boot_info that is all zero.
 #pragma once
 
+#include "boot/paging.h"
 #include "kernel/boot_info.h"
 #include "lib/phys.h"
 
 // Multiboot 1 information at `address` (Multiboot Specification 0.6.96, section 3.3).
 void multiboot1_parse(struct boot_info *boot, const struct phys *phys, uint64_t address);
+
+// Multiboot 2 information at `address` (Multiboot 2 Specification 2.0, section 3.6).
+void multiboot2_parse(struct boot_info *boot, const struct phys *phys, uint64_t address);
+
+// Linux's boot_params at `address`, for one of the protocols BOOT_LINUX16, _32 and _64 (Linux
+// Documentation/arch/x86/zero-page.rst).
+void linux_parse(struct boot_info *boot, const struct phys *phys, uint64_t address,
+                 enum boot_protocol protocol);
 
 // The PVH start information at `address` (Xen public/arch-x86/hvm/start_info.h).
 void pvh_parse(struct boot_info *boot, const struct phys *phys, uint64_t address);
@@ -32,3 +41,10 @@ bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint
 
 // Installs our GDT, TSS and IDT (boot/descriptors.c).
 void descriptors_install(void);
+
+// What our page tables need of this CPU (boot/processor.c). Sets EFER.NXE where there is one, so
+// our IDT must be installed before.
+struct paging_cpu processor_paging(void);
+
+// Puts the root of page tables into CR3, with CR0.WP set and nothing kept of earlier translations.
+void processor_use_tables(uint64_t root);

@@ -65,9 +65,20 @@ enter:
     iretq
 
 ; void descriptors_load(const struct pointer *gdt, const struct pointer *idt, uint16_t tss_selector)
-; The code and data selectors of the new GDT are those of entry32's, so nothing needs reloading.
 descriptors_load:
     lgdt [rdi]
     lidt [rsi]
+    mov eax, 0x10               ; SELECTOR_DATA in boot/descriptors.c
+    mov ds, eax
+    mov es, eax
+    mov ss, eax
+    xor eax, eax
+    mov fs, eax
+    mov gs, eax
+    push byte 0x08              ; SELECTOR_CODE
+    lea rax, [rel .reloaded]
+    push rax
+    o64 retf
+.reloaded:
     ltr dx
     ret

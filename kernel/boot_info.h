@@ -50,11 +50,15 @@ struct boot_info {
     enum boot_protocol protocol;
     char loader[64];                // the loader's own name for itself, "" if it gave none
     char cmdline[BOOT_CMDLINE_MAX]; // always NUL-terminated, "" if there is none
+    char options_from[48]; // where cmdline comes from, in words; "": the protocol's command line
     struct memory_region regions[BOOT_REGIONS_MAX];
     size_t region_count;
     uint64_t rsdp;   // guest-physical address of the ACPI RSDP, 0: the kernel searches
     uint64_t smbios; // guest-physical address of the SMBIOS entry point, 0: the kernel searches
     uint64_t efi_system_table; // of firmware whose boot services were left by us, else 0
+    // Two 4 KiB pages below 1 MiB that nobody else uses, for other CPUs to start in; 0: the door
+    // could reserve none, but the memory map says what is free.
+    uint64_t low_page;
     struct framebuffer framebuffer;
     char notes[BOOT_NOTES_MAX][BOOT_NOTE_MAX];
     size_t note_count; // may exceed BOOT_NOTES_MAX; the rest were dropped

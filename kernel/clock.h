@@ -17,9 +17,17 @@ enum clock_status {
     CLOCK_STUCK,  // reads as one other value
     CLOCK_BACKWARDS, // counted the wrong way
     CLOCK_DISABLED,  // there, but it cannot be switched on
+    CLOCK_SLOW,      // its ticks are too far apart for the window that was asked for
     CLOCK_UNUSED,    // left out by clocks=
 };
 const char *clock_status_word(enum clock_status status); // "live", "coarse", ...
+
+// A clock computed from the TSC, by a rate that the platform states: it repeats that claim and
+// cannot test it, so it has no say about the TSC's rate.
+#define CLOCK_DERIVED "tsc-derived"
+
+// The value of a reading that told nothing: it is left out.
+#define CLOCK_NO_READING UINT64_MAX
 
 // What a driver's probe finds out about its device.
 struct clock_info {
@@ -30,25 +38,36 @@ struct clock_info {
     uint32_t below_ppb, above_ppb;
     unsigned bits;    // width of the counter
     uint64_t modulus; // ticks until readings repeat; readings count up and lie in [0, modulus)
-    bool wraps;      // the count starts again at 0 after modulus - 1; false: it is restarted before
-    bool sticks;     // the count stays at modulus once it got there, so no gap is ambiguous
-    bool whole;      // the driver's read_whole has more bits than a reading
+    bool wraps;  // the count starts again at 0 after modulus - 1; false: it is restarted before
+    bool sticks; // the count stays at modulus once it got there, so no gap is ambiguous
+    bool whole;  // the driver's read_whole has more bits than a reading
+    // A gap between two readings as long as so many ticks may hide some. 0: half the modulus.
+    uint64_t gap_ticks;
+    // Its ticks are so far apart that the examination, of some milliseconds, would see none.
+    bool slow;
+    // What it shares its time base with: clocks of one class are one witness. Preset to
+    // "host-timebase" or, where no hypervisor shows, "hardware"; docs/clocks.md has the others.
+    const char *independence;
     char detail[64]; // where it is: "port 0x608", "0xfed00000, Intel 0x8086"
 };
 
 struct reference_clock {
-    const char *name; // stable word: "pit", "hpet", "pmtimer", "lapic"
+    const char *name; // stable word: "pit", "hpet", "pmtimer", "lapic", ...
     // Finds the device and starts it. CLOCK_LIVE, or CLOCK_ABSENT, CLOCK_DEAD, CLOCK_DISABLED with
     // the reason in words. Bounded; touches nothing that was not found first.
     enum clock_status (*probe)(const struct platform *platform, struct clock_info *info,
                                char *reason, size_t reason_size);
-    // One reading; `value` counts up. Only after a successful probe.
+    // One reading; `value` counts up, or is CLOCK_NO_READING. Only after a successful
+    // probe.
     void (*read)(struct bracket *bracket);
     // Starts the count again at 0, for a clock that does not wrap; else NULL.
     void (*restart)(void);
     // The whole count of a clock that has more bits than a reading takes, in the same direction;
     // else NULL. With it no gap between two readings is ambiguous.
     uint64_t (*read_whole)(void);
+    // Where the examination found the clock coarse: switches to another, slower way of counting it
+    // and describes that one. False: there is none (any more). NULL: never.
+    bool (*fall_back)(struct clock_info *info);
 };
 
 // The table of contents: every clock there is, NULL-terminated, in the order of reports.

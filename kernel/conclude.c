@@ -54,7 +54,9 @@ static void conclude_clock(struct measurement *measurement, size_t index)
     run->raw = rate_from_slopes(run->info.nominal, low, high);
     estimate(run, low);
     run->widened = rate_widen(run->raw, run->info.below_ppb, run->info.above_ppb);
-    run->result = stepped_alone(measurement, index) ? MEASUREMENT_STEPPED : MEASUREMENT_OK;
+    run->result = stepped_alone(measurement, index)                   ? MEASUREMENT_STEPPED
+                  : text_equal(run->info.independence, CLOCK_DERIVED) ? MEASUREMENT_DERIVED
+                                                                      : MEASUREMENT_OK;
 }
 
 // The vote among the clocks that may take part, clock `without` left out. `voters` gets their

@@ -14,10 +14,13 @@
 // still.
 #define PATIENCE_CYCLES   50000000u
 #define PATIENCE_READINGS 65536
+// How often the readings of a clock whose every tick must be seen are taken again.
+#define UNDISTURBED_TRIES 8
 
 struct examination {
     struct bracket readings[READINGS];
     unsigned up, down, still;
+    uint64_t longest_cycles; // from one reading to the next, those left out included
 };
 
 // A count that ends may have ended during a stall.
@@ -27,6 +30,19 @@ static void begin_again(const struct clock_run *run)
         run->clock->restart();
 }
 
+#define EMPTY_READINGS_MAX 16
+// A reading that tells something; 0 where none does.
+static void read_once(const struct clock_run *run, struct bracket *bracket)
+{
+    unsigned tries = 0;
+
+    do
+        run->clock->read(bracket);
+    while (bracket->value == CLOCK_NO_READING && ++tries < EMPTY_READINGS_MAX);
+    if (bracket->value == CLOCK_NO_READING)
+        bracket->value = 0;
+}
+
 // Takes the readings, leaving out `between` after each.
 static void take(struct examination *examination, const struct clock_run *run, unsigned between)
 {
@@ -34,12 +50,18 @@ static void take(struct examination *examination, const struct clock_run *run, u
 
     begin_again(run);
     examination->up = examination->down = examination->still = 0;
+    examination->longest_cycles = 0;
     for (unsigned i = 0; i < WARM_UP_READINGS; i++)
-        run->clock->read(&examination->readings[0]);
+        read_once(run, &examination->readings[0]);
+    uint64_t before = examination->readings[0].before;
     for (unsigned i = 0; i < READINGS; i++) {
         struct bracket *reading = &examination->readings[i];
-        for (unsigned left_out = 0; left_out <= between; left_out++)
-            run->clock->read(reading);
+        for (unsigned left_out = 0; left_out <= between; left_out++) {
+            read_once(run, reading);
+            if (reading->after - before > examination->longest_cycles)
+                examination->longest_cycles = reading->after - before;
+            before = reading->before;
+        }
         if (i == 0)
             continue;
         uint64_t delta = (reading->value + modulus - reading[-1].value) % modulus;
@@ -52,15 +74,38 @@ static void take(struct examination *examination, const struct clock_run *run, u
     }
 }
 
+// Could a tick be missing, of a clock whose every tick must be seen? If it were, some gap between
+// two readings would be as long as a period, and the ticks that were seen would be less than twice
+// as far apart: so no tick is missing if every gap is shorter than half the mean distance.
+static bool is_disturbed(const struct examination *examination, const struct clock_run *run)
+{
+    const struct bracket *first = &examination->readings[0];
+    const struct bracket *last = &examination->readings[READINGS - 1];
+    uint64_t ticks = (last->value + run->info.modulus - first->value) % run->info.modulus;
+
+    return run->info.gap_ticks &&
+           examination->longest_cycles >= (last->after - first->before) / (2 * (ticks + 1));
+}
+
+static void take_undisturbed(struct examination *examination, const struct clock_run *run,
+                             unsigned between)
+{
+    for (unsigned i = 0; i < UNDISTURBED_TRIES; i++) {
+        take(examination, run, between);
+        if (!is_disturbed(examination, run))
+            return;
+    }
+}
+
 // Watches a clock that showed one value only. True if it moves after all.
 static bool moves(const struct clock_run *run)
 {
     struct bracket first, next;
 
     begin_again(run);
-    run->clock->read(&first);
+    read_once(run, &first);
     for (unsigned i = 0; i < PATIENCE_READINGS; i++) {
-        run->clock->read(&next);
+        read_once(run, &next);
         if (next.value != first.value)
             return true;
         if (next.after - first.before > PATIENCE_CYCLES)
@@ -137,17 +182,24 @@ void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles)
     }
     // A clock with long steps needs a longer look, until its rate is bounded.
     for (unsigned between = 0; between <= BETWEEN_MAX; between = 8 * between + 7) {
-        if (between)
-            take(&examination, run, between);
+        if (between || run->info.gap_ticks)
+            take_undisturbed(&examination, run, between);
         run->step_ticks = fit_step(run, &examination, tsc_step_cycles);
         if (run->step_ticks > 1) {
-            take(&examination, run, between);
+            take_undisturbed(&examination, run, between);
             run->step_ticks = settle(run->step_ticks, fit_step(run, &examination, tsc_step_cycles));
         }
+        // A clock whose every tick must be seen is given more time, since it ticks once a
+        // millisecond.
         if (track_enclosure(&run->track, &run->probe_low, &run->probe_high) ||
             examination.readings[READINGS - 1].after - examination.readings[0].before >
-                PATIENCE_CYCLES / 8)
+                (run->info.gap_ticks ? PATIENCE_CYCLES : PATIENCE_CYCLES / 8))
             break;
+    }
+    if (is_disturbed(&examination, run)) {
+        run->status = CLOCK_STUCK;
+        text_print(run->reason, sizeof(run->reason), "its ticks cannot be counted one by one");
+        return;
     }
     if (run->step_ticks > 1) {
         run->status = CLOCK_COARSE;

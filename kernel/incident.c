@@ -61,7 +61,7 @@ static void drop_ambiguous(const struct measurement *measurement, struct inciden
     }
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
-        if (incident->offsets[i].known && !run->info.sticks &&
+        if (incident->offsets[i].known && !run->info.sticks && run->probe_high.ticks &&
             largest >= rate_cycles_of_ticks(run->info.modulus / 2, run->probe_high))
             incident->offsets[i].known = false;
     }
@@ -85,6 +85,8 @@ static void take_offsets(struct measurement *measurement)
         if (!track_enclosure(&run->track, &low, &high) || slope_less(high, low)) {
             low = run->probe_low;
             high = run->probe_high;
+            if (!low.ticks || !high.ticks)
+                continue;
         }
         if (!track_offset(&run->track, incident->after_cycles, incident->before_cycles, low, high,
                           &least, &most))

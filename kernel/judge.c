@@ -151,9 +151,11 @@ static void judge_incidents(struct judged *judged, const struct measurement *mea
         if (!incident->is_step)
             continue;
         raise(judged, OUTCOME_FAIL, "a step of %s is proven",
-              !incident->clocks_possible ? "the TSC"
-              : !incident->tsc_possible  ? "a reference clock"
-                                         : "the TSC or of a reference clock");
+              incident->tsc_possible && incident->clocks_possible
+                  ? "the TSC or of a reference clock"
+              : incident->tsc_possible    ? "the TSC"
+              : incident->clocks_possible ? "a reference clock"
+                                          : "more than one clock");
     }
 }
 
@@ -165,29 +167,41 @@ static void judge_checks(struct judged *judged, const struct audit *audit)
                   audit->checks[i].detail);
 }
 
-// The reason of a PASS: which claims are right, or what was found where there is none.
+static uint64_t magnitude(const struct judged_claim *claim)
+{
+    int64_t error = claim->judgement.error_ppb;
+
+    return (uint64_t)(error < 0 ? -error : error);
+}
+
+// The reason of a PASS: how right the claims are, or what was found where there is none.
 static void explain_pass(struct judged *judged, const struct platform *platform,
                          const struct measurement *measurement)
 {
     char megahertz[DECIMAL_SIZE], ppm[DECIMAL_SIZE];
-    struct text text;
+    const struct judged_claim *worst = NULL;
+    size_t count = 0;
 
-    text_decimal(megahertz, measurement->all.estimate, 9, 6);
-    text_init(&text, judged->reason, sizeof(judged->reason));
     for (size_t i = 0; i < judged->claim_count; i++) {
         const struct judged_claim *claim = &judged->claims[i];
         if (claim->claim->nominal || claim->claim->clock != CLAIM_TSC)
             continue;
-        text_format(&text, "%s%s is %s ppm off", text.used ? ", " : "", claim->claim->source,
-                    text_signed_decimal(ppm, claim->judgement.error_ppb, 3, 3));
+        count++;
+        if (!worst || magnitude(claim) > magnitude(worst))
+            worst = claim;
     }
-    if (text.used)
+    if (worst) {
+        text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3);
+        text_print(judged->reason, sizeof(judged->reason), "%s is %s ppm off%s",
+                   worst->claim->source, ppm, count > 1 ? ", and no other claim more" : "");
         return;
+    }
+    text_decimal(megahertz, measurement->all.estimate, 9, 6);
     text_decimal(ppm, measurement->half_width_ppb, 3, 3);
-    text_format(&text, "%s; the TSC runs at %s MHz, +-%s ppm",
-                platform->scan.present || platform->scan.block_count ? "no rate is claimed"
-                                                                     : "no hypervisor",
-                megahertz, ppm);
+    text_print(judged->reason, sizeof(judged->reason), "%s; the TSC runs at %s MHz, +-%s ppm",
+               platform->scan.present || platform->scan.block_count ? "no rate is claimed"
+                                                                    : "no hypervisor",
+               megahertz, ppm);
 }
 
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
@@ -206,7 +220,7 @@ void judge(struct judged *judged, const struct platform *platform, const struct 
     if (!measurement->decided)
         raise(judged, OUTCOME_INCONCLUSIVE, "%s", measurement->undecided);
     for (size_t i = 0; i < claim_count && judged->claim_count < CLAIMS_MAX; i++)
-        if (claims[i].present)
+        if (claims[i].present && claims[i].clock != CLAIM_BCLK)
             judge_claim(judged, &claims[i], measurement, options);
     for (size_t i = 0; i < options->expect_count; i++)
         judge_expectation(judged, platform, measurement, audit, &options->expect[i]);

@@ -8,7 +8,7 @@
 #include "kernel/platform.h"
 #include "lib/claim.h"
 
-#define CLAIMS_MAX 32
+#define CLAIMS_MAX 48
 
 struct judged_claim {
     const struct claim *claim;

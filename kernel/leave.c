@@ -18,6 +18,15 @@
 #define KEYBOARD_BUSY    0x02
 #define KEYBOARD_RESET   0xfe
 
+// UEFI Specification 2.10: the signatures of the system table (4.3.1) and of the runtime services
+// (4.5.1), the offsets of what is taken from them, and ResetSystem's types (8.5.1).
+#define EFI_SYSTEM_SIGNATURE  0x5453595320494249ull
+#define EFI_SYSTEM_RUNTIME    88
+#define EFI_RUNTIME_SIGNATURE 0x56524553544e5552ull
+#define EFI_RUNTIME_RESET     104
+#define EFI_RESET_COLD        0
+#define EFI_RESET_SHUTDOWN    2
+
 // How long a way may take to work: a hypervisor acts at once, hardware within some milliseconds.
 #define PATIENCE_CYCLES 200000000u
 #define PATIENCE_TURNS  1000000
@@ -59,6 +68,35 @@ static void leave_by_acpi(const struct acpi_tables *acpi)
     wait();
 }
 
+// The pointer at `offset` of the EFI table at `address`, 0 if that is no such table.
+static uint64_t efi_pointer(const struct phys *phys, uint64_t address, uint64_t signature,
+                            uint64_t offset)
+{
+    const void *found = address ? phys_view(phys, address, sizeof(uint64_t)) : NULL;
+    uint64_t value = 0;
+
+    if (!found || memcmp(found, &signature, sizeof(signature)) != 0)
+        return 0;
+    found = phys_view(phys, address + offset, sizeof(value));
+    if (found)
+        memcpy(&value, found, sizeof(value));
+    return value;
+}
+
+// Firmware's own way. Only it is not bounded: firmware may never come back.
+static void leave_by_efi(const struct platform *platform, uint64_t type)
+{
+    const struct phys *phys = platform->phys;
+    uint64_t runtime = efi_pointer(phys, platform->boot->efi_system_table, EFI_SYSTEM_SIGNATURE,
+                                   EFI_SYSTEM_RUNTIME);
+    uint64_t reset = efi_pointer(phys, runtime, EFI_RUNTIME_SIGNATURE, EFI_RUNTIME_RESET);
+
+    if (!reset)
+        return;
+    machine_call_firmware(reset, type, 0, 0, 0);
+    wait();
+}
+
 static void leave_by_reset(const struct acpi_tables *acpi)
 {
     if (acpi->has_reset) {
@@ -96,10 +134,17 @@ _Noreturn void machine_leave(enum outcome outcome, const struct platform *platfo
 
     if (way == EXIT_QEMU || (way == EXIT_AUTO && debug_exit_is_safe(platform)))
         leave_by_debug_exit(outcome);
-    if (platform && way != EXIT_RESET && way != EXIT_HALT)
+    if (platform && way == EXIT_EFI)
+        leave_by_efi(platform, EFI_RESET_SHUTDOWN);
+    if (platform && way != EXIT_RESET && way != EXIT_HALT) {
         leave_by_acpi(&platform->acpi);
-    if (platform && way == EXIT_RESET)
+        if (way != EXIT_EFI)
+            leave_by_efi(platform, EFI_RESET_SHUTDOWN);
+    }
+    if (platform && way == EXIT_RESET) {
         leave_by_reset(&platform->acpi);
+        leave_by_efi(platform, EFI_RESET_COLD);
+    }
     console_write(SINK_TEXT, last_line, sizeof(last_line) - 1);
     machine_halt();
 }

@@ -79,7 +79,7 @@ static inline void machine_out32(uint16_t port, uint32_t value)
 }
 
 // Device memory, by guest-physical address below 4 GiB (mapped one to one, uncached at 3 GiB and up
-// and in the VGA window).
+// but for RAM, and in the VGA window).
 static inline uint32_t machine_mmio_read32(uint64_t address)
 {
     uint32_t value;
@@ -94,7 +94,7 @@ static inline void machine_mmio_write32(uint64_t address, uint32_t value)
 
 // Where execution goes on after a fault at `fault`; both relative to the entry's own address, so
 // that the table needs no relocation. The linker collects the entries between machine_fixups_start
-// and machine_fixups_end; kernel/trap.c searches them on #GP.
+// and machine_fixups_end; kernel/trap.c searches them on #GP and #UD.
 struct machine_fixup {
     int32_t fault, resume;
 };
@@ -124,6 +124,32 @@ static inline bool machine_wrmsr(uint32_t msr, uint64_t value)
                      : "+r"(ok)
                      : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                      : "memory");
+    return ok;
+}
+
+// The ways to call a hypervisor, and the registers that go in and come out.
+enum machine_call { CALL_PORT, CALL_VMCALL, CALL_VMMCALL };
+struct machine_registers {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi;
+};
+
+#define MACHINE_CALL(instruction)                                                                  \
+    __asm__ volatile("1: " instruction "\n\tmovl $1, %[ok]\n"                                      \
+                     "2:\n\t" MACHINE_FIXUP("1b", "2b")                                            \
+                     : [ok] "+r"(ok), "+a"(r->rax), "+b"(r->rbx), "+c"(r->rcx), "+d"(r->rdx),      \
+                       "+S"(r->rsi), "+D"(r->rdi)::"memory")
+
+// IN EAX, DX, VMCALL or VMMCALL. False if the CPU raised #UD or #GP, and `r` is then as it was.
+static inline bool machine_call(enum machine_call call, struct machine_registers *r)
+{
+    uint32_t ok = 0;
+
+    if (call == CALL_PORT)
+        MACHINE_CALL("inl %%dx, %%eax");
+    else if (call == CALL_VMCALL)
+        MACHINE_CALL("vmcall");
+    else
+        MACHINE_CALL("vmmcall");
     return ok;
 }
 
@@ -164,6 +190,21 @@ static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
     out->value = value;
 }
 
+static inline void machine_bracket_in8(uint16_t port, struct bracket *out)
+{
+    uint64_t low, high, value;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("movl %k[port], %%edx\n\tinb %%dx, %%al\n\t"
+                                     "movl %%eax, %k[value]")
+                     : [low] "=&r"(low), [high] "=&r"(high), [value] "=&r"(value), "=&a"(after_low),
+                       "=&d"(after_high)
+                     : [port] "r"((uint32_t)port)
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = (uint8_t)value;
+}
+
 // Brackets a write: for the PIT, whose sampling access is the latch command. `value` becomes 0.
 static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out)
 {
@@ -191,6 +232,88 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
     out->before = high << 32 | low;
     out->after = (uint64_t)after_high << 32 | after_low;
     out->value = value; // the low 32 bits: every clock that is read so is a 32-bit counter
+}
+
+// Where execution goes on after an exception in code that is not ours, by the trap handler; rip 0:
+// nowhere.
+extern struct machine_resume {
+    uint64_t rip, rsp;
+} machine_resume;
+
+// Calls a function of UEFI firmware: Microsoft's x64 calling convention (UEFI Specification 2.10,
+// 2.3.4.2). Comes back after an exception in there, too, which therefore ends nothing; where
+// firmware hangs, so does this.
+static inline void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c,
+                                         uint64_t d)
+{
+    register uint64_t third __asm__("r8") = c;
+    register uint64_t fourth __asm__("r9") = d;
+
+    // Nothing but memory is relied on afterwards.
+    __asm__ volatile("pushq %%rbp\n\t"
+                     "leaq 1f(%%rip), %%r10\n\tmovq %%r10, machine_resume(%%rip)\n\t"
+                     "movq %%rsp, 8+machine_resume(%%rip)\n\t"
+                     "andq $-16, %%rsp\n\tsubq $32, %%rsp\n\t"
+                     "call *%%rax\n"
+                     "1:\tmovq 8+machine_resume(%%rip), %%rsp\n\t"
+                     "movq $0, machine_resume(%%rip)\n\tpopq %%rbp\n\tcld"
+                     : "+a"(function), "+c"(a), "+d"(b), "+r"(third), "+r"(fourth)
+                     :
+                     : "rbx", "rsi", "rdi", "r10", "r11", "r12", "r13", "r14", "r15", "cc",
+                       "memory");
+}
+
+// The control registers of paging: Intel SDM vol. 3A, 2.5. Writing CR3 forgets all translations but
+// global ones, and those go with CR4.PGE.
+static inline uint64_t machine_cr0(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr0, %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t machine_cr3(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(value));
+    return value;
+}
+
+static inline uint64_t machine_cr4(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr4, %0" : "=r"(value));
+    return value;
+}
+
+static inline void machine_set_cr0(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr0" ::"r"(value) : "memory");
+}
+
+static inline void machine_set_cr3(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr3" ::"r"(value) : "memory");
+}
+
+static inline void machine_set_cr4(uint64_t value)
+{
+    __asm__ volatile("movq %0, %%cr4" ::"r"(value) : "memory");
+}
+
+// Brackets a write of an MSR that is known to be writable. `value` becomes 0.
+static inline void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(
+        MACHINE_BRACKET("movl %k[low_half], %%eax\n\tmovl %k[high_half], %%edx\n\twrmsr")
+        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+        : "c"(msr), [low_half] "r"((uint32_t)written), [high_half] "r"((uint32_t)(written >> 32))
+        : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
 }
 
 // CR2, the address of the last page fault.
@@ -238,5 +361,6 @@ static inline void machine_raise_stack(void)
     __asm__ volatile("1: pushq %rax\n\tjmp 1b");
 }
 
-// Guest-physical memory as the page tables map it: the low 4 GiB.
+// Guest-physical memory as the page tables map it, whatever that is: the low 4 GiB, and more where
+// boot/paging.c found it.
 extern const struct phys machine_phys;

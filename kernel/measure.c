@@ -1,18 +1,22 @@
 #include "kernel/measure.h"
 
 #include "lib/text.h"
+#include "lib/wide.h"
 
 #define TSC_MOVES          32 // differences that its step is taken from
 #define TSC_PATIENCE_LOOPS 1000000
 #define WARM_UP_ROUNDS     32
 #define STILL_ROUNDS_MAX   10000
-#define CHECKS             64 // looks at the precision, and progress reports, per window
+// The longest window while nothing tells the TSC's rate: more than two seconds up to 8 GHz.
+#define BLIND_CYCLES (1ull << 34)
+#define CHECKS       64 // looks at the precision, and progress reports, per window
 
 const char *measurement_status_word(enum measurement_status status)
 {
     static const char *const words[] = {
-        [MEASUREMENT_NONE] = "none",       [MEASUREMENT_OK] = "ok",       [MEASUREMENT_ODD] = "odd",
-        [MEASUREMENT_STEPPED] = "stepped", [MEASUREMENT_EMPTY] = "empty",
+        [MEASUREMENT_NONE] = "none",   [MEASUREMENT_OK] = "ok",
+        [MEASUREMENT_ODD] = "odd",     [MEASUREMENT_STEPPED] = "stepped",
+        [MEASUREMENT_EMPTY] = "empty", [MEASUREMENT_DERIVED] = "derived",
     };
 
     return words[status];
@@ -52,6 +56,30 @@ static bool wanted(const struct options *options, const char *name)
     return options->clock_count == 0;
 }
 
+static void examine(struct clock_run *run, uint64_t tsc_step_cycles, uint64_t window_ns)
+{
+    const struct clock_info *info = &run->info;
+
+    if (!info->slow)
+        clock_examine(run, tsc_step_cycles);
+    if (run->status != CLOCK_LIVE && run->clock->fall_back && run->clock->fall_back(&run->info)) {
+        run->status = CLOCK_LIVE;
+        run->reason[0] = '\0';
+        if (!info->slow)
+            clock_examine(run, tsc_step_cycles);
+    }
+    if (!info->slow || run->status != CLOCK_LIVE)
+        return;
+    run->step_ticks = 1;
+    // Both bounds take two ticks, which certainly come in a window of two.
+    if (window_ns < wide_mul_div(2000000000, info->nominal.denominator, info->nominal.numerator)) {
+        run->status = CLOCK_SLOW;
+        text_print(run->reason, sizeof(run->reason),
+                   "it ticks at %llu Hz: it needs a window of two ticks",
+                   (unsigned long long)(info->nominal.numerator / info->nominal.denominator));
+    }
+}
+
 void measure_probe(struct measurement *measurement, const struct platform *platform)
 {
     memset(measurement, 0, offsetof(struct measurement, clocks));
@@ -62,6 +90,7 @@ void measure_probe(struct measurement *measurement, const struct platform *platf
         struct clock_run *run = &measurement->clocks[i];
         memset(run, 0, offsetof(struct clock_run, track));
         run->clock = clock_table[i];
+        run->info.independence = platform_is_virtual(platform) ? "host-timebase" : "hardware";
         measurement->count = i + 1;
         if (!wanted(&platform->options, run->clock->name)) {
             run->status = CLOCK_UNUSED;
@@ -70,7 +99,7 @@ void measure_probe(struct measurement *measurement, const struct platform *platf
         }
         run->status = run->clock->probe(platform, &run->info, run->reason, sizeof(run->reason));
         if (run->status == CLOCK_LIVE && measurement->tsc_advances)
-            clock_examine(run, measurement->tsc_step_cycles);
+            examine(run, measurement->tsc_step_cycles, platform->options.window_ns);
     }
 }
 
@@ -79,9 +108,14 @@ static bool is_live(const struct clock_run *run)
     return run->status == CLOCK_LIVE || run->status == CLOCK_COARSE;
 }
 
+static bool is_derived(const struct clock_run *run)
+{
+    return text_equal(run->info.independence, CLOCK_DERIVED);
+}
+
 // Chooses what is sampled and what times the window: of the clocks with a nominal rate, the one
-// whose examination enclosed the TSC rate most narrowly. Gives the TSC rate that it found, 0 if
-// there is none.
+// whose examination enclosed the TSC rate most narrowly, or else a slow one. Gives the TSC rate
+// that it found, 0 if there is none yet.
 static uint64_t choose_clocks(struct measurement *measurement)
 {
     uint64_t best_ppb = UINT64_MAX;
@@ -90,8 +124,13 @@ static uint64_t choose_clocks(struct measurement *measurement)
     for (size_t i = 0; i < measurement->count; i++) {
         struct clock_run *run = &measurement->clocks[i];
         run->sampled = is_live(run);
-        if (!run->sampled || !run->info.nominal.numerator)
+        if (!run->sampled || !run->info.nominal.numerator || is_derived(run))
             continue;
+        if (run->info.slow) {
+            if (!measurement->window_clock)
+                measurement->window_clock = run->clock->name;
+            continue;
+        }
         uint64_t ppb = slope_half_width_ppb(run->probe_low, run->probe_high);
         if (ppb < best_ppb) {
             best_ppb = ppb;
@@ -111,7 +150,9 @@ static void start_tracks(struct measurement *measurement)
             continue;
         // At its steepest the clock needs this long for half its range: a shorter gap hides no
         // wrap.
-        uint64_t limit = rate_cycles_of_ticks(run->info.modulus / 2, run->probe_high);
+        uint64_t ticks = run->info.gap_ticks ? run->info.gap_ticks : run->info.modulus / 2;
+        uint64_t limit =
+            run->probe_high.ticks ? rate_cycles_of_ticks(ticks, run->probe_high) : UINT64_MAX;
         struct track_config config = {run->info.modulus, run->step_ticks,
                                       run->info.sticks ? UINT64_MAX : limit,
                                       measurement->tsc_step_cycles};
@@ -119,6 +160,7 @@ static void start_tracks(struct measurement *measurement)
         run->first_cycles = UINT64_MAX;
         run->last_cycles = 0;
         run->last_narrow_cycles = 0;
+        run->ticks_seen = 0;
         if (run->clock->restart)
             run->clock->restart();
     }
@@ -153,17 +195,13 @@ static bool in_window(struct measurement *measurement, const struct bracket *bra
     return true;
 }
 
-static void read_clock(struct measurement *measurement, size_t index)
+static void use_reading(struct measurement *measurement, size_t index,
+                        const struct reading *reading)
 {
     struct clock_run *run = &measurement->clocks[index];
     struct track *track = &run->track;
-    struct bracket bracket;
-    struct reading reading;
 
-    run->clock->read(&bracket);
-    if (!in_window(measurement, &bracket, &reading))
-        return;
-    if (!run->info.wraps && reading.raw >= run->info.modulus) {
+    if (!run->info.wraps && reading->raw >= run->info.modulus) {
         // It ran out during a stall: since when, nobody knows.
         track->dropped++;
         track_close(track);
@@ -171,25 +209,55 @@ static void read_clock(struct measurement *measurement, size_t index)
         return;
     }
     uint64_t whole;
-    bool whole_known = run->info.whole && track_wants_whole(track, reading.after);
+    bool whole_known = run->info.whole && track_wants_whole(track, reading->after);
     if (whole_known) {
         whole = run->clock->read_whole();
         // It tells nothing about the reading if the low half may have gone round in between.
-        whole_known = machine_tsc() - bracket.after < track->config.gap_limit_cycles;
+        whole_known = machine_tsc() - measurement->last_tsc < track->config.gap_limit_cycles;
     }
-    enum track_event event = track_add(track, &reading, whole_known ? &whole : NULL);
+    enum track_event event = track_add(track, reading, whole_known ? &whole : NULL);
     measurement->samples++;
+    slow_note(run, reading);
     if (run->first_cycles == UINT64_MAX)
-        run->first_cycles = reading.before;
-    run->last_cycles = reading.after;
-    if (4 * (reading.after - reading.before) <= 5 * track->widths.minimum)
-        run->last_narrow_cycles = reading.after;
+        run->first_cycles = reading->before;
+    run->last_cycles = reading->after;
+    if (4 * (reading->after - reading->before) <= 5 * track->widths.minimum)
+        run->last_narrow_cycles = reading->after;
     if (event == TRACK_BROKEN)
-        incident_open(measurement, index, reading.after);
-    if (!run->info.wraps && reading.raw > run->info.modulus / 2) {
+        incident_open(measurement, index, reading->after);
+    if (!run->info.wraps && reading->raw > run->info.modulus / 2) {
         track_close(track);
         run->clock->restart();
     }
+}
+
+static void read_clock(struct measurement *measurement, size_t index)
+{
+    struct clock_run *run = &measurement->clocks[index];
+    bool alone = run->clock->name == measurement->window_clock;
+    struct reading held = {0, 0, CLOCK_NO_READING};
+    unsigned readings = 0;
+
+    // Of readings in a row that show one value, only the last one tells something.
+    do {
+        struct bracket bracket;
+        struct reading reading;
+        run->clock->read(&bracket);
+        if (!in_window(measurement, &bracket, &reading))
+            return;
+        if (reading.raw == CLOCK_NO_READING)
+            continue;
+        if (held.raw != CLOCK_NO_READING && reading.raw != held.raw) {
+            use_reading(measurement, index, &held);
+            use_reading(measurement, index, &reading);
+            return;
+        }
+        held = reading;
+        if (reading.raw != run->last_value)
+            break;
+    } while (slow_again(run, now_cycles(measurement), alone, ++readings));
+    if (held.raw != CLOCK_NO_READING)
+        use_reading(measurement, index, &held);
 }
 
 // A short pause of random length, so that the readings fall on all phases of the clocks' ticks.
@@ -207,9 +275,13 @@ static void jitter(struct measurement *measurement)
 
 static void sample_round(struct measurement *measurement)
 {
-    for (size_t i = 0; i < measurement->count; i++)
-        if (measurement->clocks[i].sampled)
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        // The clock that times the window has to be read, or the window would stand still.
+        if (run->sampled && (run->clock->name == measurement->window_clock ||
+                             slow_due(run, now_cycles(measurement))))
             read_clock(measurement, i);
+    }
     incident_round(measurement);
     jitter(measurement);
 }
@@ -232,7 +304,7 @@ static bool all_judged(const struct measurement *measurement, const struct optio
 {
     for (size_t i = 0; i < claim_count; i++) {
         const char *reason;
-        if (claims[i].present &&
+        if (claims[i].present && claims[i].clock != CLAIM_BCLK &&
             measure_judge(measurement, &claims[i], options->tolerance_ppb, &reason).verdict ==
                 VERDICT_INCONCLUSIVE)
             return false;
@@ -292,7 +364,8 @@ static void sample(struct measurement *measurement, const struct options *option
                    const struct claim *claims, size_t claim_count, uint64_t tsc_millihertz,
                    void (*progress)(unsigned percent))
 {
-    uint64_t window = rate_ns_to_cycles(options->window_ns, tsc_millihertz);
+    uint64_t window =
+        tsc_millihertz ? rate_ns_to_cycles(options->window_ns, tsc_millihertz) : BLIND_CYCLES;
     uint64_t check_cycles = window / CHECKS;
     // The TSC times the window; if it stops, the rounds without progress end it, and if it crawls,
     // the rounds that the window can hold.
@@ -313,9 +386,12 @@ static void sample(struct measurement *measurement, const struct options *option
         }
         if (now_cycles(measurement) < check_cycles)
             continue;
-        if (++checks <= 4) {
+        if (!tsc_millihertz || ++checks <= 4) {
             tsc_millihertz = refine(measurement, tsc_millihertz);
-            window = rate_ns_to_cycles(options->window_ns, tsc_millihertz);
+            if (tsc_millihertz)
+                window = rate_ns_to_cycles(options->window_ns, tsc_millihertz);
+            for (size_t i = 0; i < measurement->count; i++)
+                slow_expect(&measurement->clocks[i], tsc_millihertz);
         }
         check_cycles = now_cycles(measurement) + window / CHECKS;
         if (progress)
@@ -331,6 +407,10 @@ void measure_window(struct measurement *measurement, const struct options *optio
 {
     uint64_t tsc_millihertz = choose_clocks(measurement);
 
+    // For the times of what may happen, should no clock give an enclosure.
+    measurement->tsc_millihertz = tsc_millihertz;
+    for (size_t i = 0; i < measurement->count; i++)
+        slow_expect(&measurement->clocks[i], tsc_millihertz);
     start_tracks(measurement);
     if (!measurement->tsc_advances || !measurement->window_clock) {
         measurement->undecided = measurement->tsc_advances
@@ -354,4 +434,7 @@ void measure_window(struct measurement *measurement, const struct options *optio
     measure_conclude(measurement);
     incident_conclude(measurement);
     measure_conclude(measurement);
+    for (size_t i = 0; i < measurement->count; i++)
+        slow_conclude(&measurement->clocks[i], measurement->tsc_millihertz,
+                      now_cycles(measurement));
 }

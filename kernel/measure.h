@@ -15,6 +15,7 @@ enum measurement_status {
     MEASUREMENT_ODD,     // bounded, but outvoted by the others
     MEASUREMENT_STEPPED, // this clock was proven to have stepped
     MEASUREMENT_EMPTY,   // its segments allow no common rate: it is not linear in the TSC
+    MEASUREMENT_DERIVED, // bounded, but computed from the TSC: it has no vote
 };
 const char *measurement_status_word(enum measurement_status status); // "none", "ok", "odd", ...
 
@@ -28,6 +29,12 @@ struct clock_run {
     bool sampled;                       // takes part in the window
     uint64_t first_cycles, last_cycles; // of its readings
     uint64_t last_narrow_cycles;        // of its last bracket within 5/4 of the narrowest
+
+    // Of a slow clock (kernel/slow.c), in cycles of the window:
+    uint64_t tick_cycles;            // from one tick to the next, 0 while that is not known
+    uint64_t tick_after, tick_until; // between these two readings its last tick was
+    unsigned ticks_seen;
+    uint64_t last_value;
 
     enum measurement_status result;
     struct rate_interval raw;     // TSC rate at the nominal rate of this clock
@@ -110,6 +117,20 @@ void measure_window(struct measurement *measurement, const struct options *optio
 // kernel/examine.c: is this clock fit to be a reference? Sets status, reason, step_ticks, probe
 // slopes.
 void clock_examine(struct clock_run *run, uint64_t tsc_step_cycles);
+
+// kernel/slow.c: clocks of so few ticks that each must be met.
+//
+// At the start of the window, and again when the TSC rate is known better; 0: not known yet.
+void slow_expect(struct clock_run *run, uint64_t tsc_millihertz);
+// Is a reading worth its time at this cycle of the window? True for every clock that is not slow.
+bool slow_due(const struct clock_run *run, uint64_t cycles);
+// After so many readings in a row that all showed one value: is another one wanted before the other
+// clocks have their turn? `alone`: this clock times the window. False for a clock that is not slow.
+bool slow_again(const struct clock_run *run, uint64_t cycles, bool alone, unsigned readings);
+// Notes a reading of a slow clock.
+void slow_note(struct clock_run *run, const struct reading *reading);
+// After the window, which began at cycle 0: a clock that showed no tick in it is stuck.
+void slow_conclude(struct clock_run *run, uint64_t tsc_millihertz, uint64_t cycles);
 
 // kernel/incident.c: clock `index` met a contradiction at a reading that ended at `cycles`.
 void incident_open(struct measurement *measurement, size_t index, uint64_t cycles);

@@ -18,3 +18,9 @@ struct platform {
     uint64_t memory_bytes; // RAM that the memory map lists, 0 if there is no map
     uint64_t memory_top;   // highest RAM address
 };
+
+// Does CPUID show a hypervisor, by its present bit or by a block of its own?
+static inline bool platform_is_virtual(const struct platform *platform)
+{
+    return platform->scan.present || platform->scan.block_count;
+}

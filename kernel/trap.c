@@ -1,5 +1,5 @@
 // What happens on an exception. The stubs that call trap_handle are in boot/traps.asm; the fixups
-// come from machine_rdmsr and machine_wrmsr.
+// come from machine_rdmsr, machine_wrmsr and machine_call.
 #include "kernel/trap.h"
 
 #include <machine.h>
@@ -25,6 +25,7 @@ extern const struct machine_fixup machine_fixups_start[], machine_fixups_end[];
 extern char stack_guard[];
 
 #define PAGE_SIZE          4096
+#define INVALID_OPCODE     6
 #define GENERAL_PROTECTION 13
 #define PAGE_FAULT         14
 #define EXCEPTIONS         32 // what is above is an interrupt, whichever
@@ -64,6 +65,9 @@ static const char *name_of(uint64_t vector)
         name += text_length(name) + 1;
     return *name ? name : "reserved exception";
 }
+
+// By name in machine.h's assembly.
+struct machine_resume machine_resume __attribute__((used));
 
 static void (*report_fault)(const char *summary);
 static unsigned faults;
@@ -119,8 +123,13 @@ void trap_handle(struct trap_frame *frame)
     char summary[96];
     uint64_t fault_address = machine_cr2();
 
-    if (frame->vector == GENERAL_PROTECTION && recover(frame))
+    if ((frame->vector == GENERAL_PROTECTION || frame->vector == INVALID_OPCODE) && recover(frame))
         return;
+    if (machine_resume.rip) { // the machine is being left, and there are other ways
+        frame->rip = machine_resume.rip;
+        frame->rsp = machine_resume.rsp;
+        return;
+    }
     // A second fault came from the report of the first, a third from leaving.
     faults++;
     if (faults > 2)

@@ -1,4 +1,5 @@
-// One ACPI table: found whole and sound, or refused with the reason. Used by lib/acpi*.c only.
+// One ACPI table: found whole and sound, or refused with the reason. Used by lib/acpi*.c only, but
+// for the reading of bytes, which lib/smbios.c shares.
 // Sources: ACPI Specification 6.5, 5.2.6 for the header, 5.2.3.2 for the Generic Address Structure.
 #pragma once
 

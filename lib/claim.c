@@ -6,7 +6,13 @@
 
 const char *claim_clock_word(enum claim_clock clock)
 {
-    return clock == CLAIM_TSC ? "tsc" : "bus";
+    static const char *const words[] = {
+        [CLAIM_TSC] = "tsc",
+        [CLAIM_BUS] = "bus",
+        [CLAIM_BCLK] = "bclk",
+    };
+
+    return words[clock];
 }
 
 const char *verdict_word(enum verdict verdict)

@@ -3,8 +3,11 @@
 
 #include "lib/types.h"
 
-enum claim_clock { CLAIM_TSC, CLAIM_BUS };
-const char *claim_clock_word(enum claim_clock clock); // "tsc", "bus"
+// The bus clock is what the APIC timer counts. The base clock is another one on CPUs whose APIC
+// timer counts a crystal: it is stated and compared, but nothing that can be read counts it, so it
+// gets no verdict.
+enum claim_clock { CLAIM_TSC, CLAIM_BUS, CLAIM_BCLK };
+const char *claim_clock_word(enum claim_clock clock); // "tsc", "bus", "bclk"
 
 // 1 THz: a stated rate beyond it is refused.
 #define CLAIM_MILLIHERTZ_MAX 1000000000000000u
@@ -13,6 +16,7 @@ struct claim {
     const char *source; // stable word: "leaf-0x40000010", "generic-block", "leaf-0x15", ...
     enum claim_clock clock;
     bool present;
+    bool foreign; // absent since the source belongs to another hypervisor or CPU than this one
     // A nominal source describes the product, not this machine's rate (CPUID 0x15 and 0x16 under a
     // hypervisor, a brand string): it is judged like any other, but decides nothing.
     bool nominal;

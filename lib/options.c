@@ -228,9 +228,13 @@ _Static_assert(EXPECT_MAX == 16, "the message in parse_expect says so");
 
 static bool parse_exit(const struct parser *parser, struct span value)
 {
-    static const struct choice choices[] = {{"auto", EXIT_AUTO}, {"qemu", EXIT_QEMU},
-                                            {"acpi", EXIT_ACPI}, {"reset", EXIT_RESET},
-                                            {"halt", EXIT_HALT}, {NULL, 0}};
+    static const struct choice choices[] = {{"auto", EXIT_AUTO},
+                                            {"qemu", EXIT_QEMU},
+                                            {"acpi", EXIT_ACPI},
+                                            {"reset", EXIT_RESET},
+                                            {"efi", EXIT_EFI},
+                                            {"halt", EXIT_HALT},
+                                            {NULL, 0}};
 
     return choose(value, choices, &parser->options->exit);
 }
@@ -286,7 +290,7 @@ static const struct key {
     {"debugcon", "off", A_SINK, parse_debugcon},
     {"screen", "text", A_SINK, parse_screen},
     {"expect", "none", "a comma list of assertions", parse_expect},
-    {"exit", "auto", "auto, qemu, acpi, reset or halt", parse_exit},
+    {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", parse_exit},
     {"strict", "off", "on or off", parse_strict},
     {"scan", "standard", "standard or wide", parse_scan},
     {"checks", "on", "on, off or list", parse_checks},
@@ -387,19 +391,34 @@ static void parse_word(const struct parser *parser, struct state states[ARRAY_SI
                  "nothing");
 }
 
+// The line behind its first word, if that is one without '=': a file name.
+static const char *behind_file_name(const char *line)
+{
+    const char *second = line;
+    struct span word = span_take_word(&second);
+    bool separator = span_is(word, "--");
+
+    span_take(&word, '=');
+    return word.start || separator ? line : second;
+}
+
 void options_parse(struct options *options, const char *line, const char *const *loader_words,
                    const char *const *clock_names)
 {
     struct parser parser = {options, clock_names};
     struct state states[ARRAY_SIZE(keys)];
-    const char *second = line;
-    struct span word = span_take_word(&second);
+    struct span word;
 
-    span_take(&word, '=');
-    if (!word.start) // no '=': a file name
-        line = second;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         states[i] = (struct state){span_of(keys[i].initial), false};
-    for (word = span_take_word(&line); word.length; word = span_take_word(&line))
-        parse_word(&parser, states, word, loader_words);
+    line = behind_file_name(line);
+    for (word = span_take_word(&line); word.length; word = span_take_word(&line)) {
+        if (!span_is(word, "--")) {
+            parse_word(&parser, states, word, loader_words);
+            continue;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+            states[i].seen = false;
+        line = behind_file_name(line);
+    }
 }

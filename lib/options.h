@@ -9,7 +9,7 @@
 #define SINK_JSON 2u
 #define SINK_TAP  4u
 
-enum option_exit { EXIT_AUTO, EXIT_QEMU, EXIT_ACPI, EXIT_RESET, EXIT_HALT };
+enum option_exit { EXIT_AUTO, EXIT_QEMU, EXIT_ACPI, EXIT_RESET, EXIT_EFI, EXIT_HALT };
 enum option_stop { STOP_PRECISION, STOP_VERDICT };
 enum option_checks { CHECKS_ON, CHECKS_OFF, CHECKS_LIST };
 enum option_fault { FAULT_NONE, FAULT_DE, FAULT_UD, FAULT_GP, FAULT_PF, FAULT_STACK };
@@ -68,6 +68,8 @@ void options_default(struct options *options);
 // '.' stands for every word that begins with it ("console=", "i8042."), any other for itself
 // ("dummy"). Every other unknown word, bad value and duplicate key goes to `errors`; a bad value
 // leaves the earlier value in force. A key given twice: the last one counts and the error says so.
+// The word "--" stands between the lines of two sources: what follows begins as a line of its own,
+// and may say of any key something else.
 // Of a bad `expect=` each bad assertion is an error for itself, and the good ones stay.
 // `clock_names` is the NULL-terminated list of clocks that exist: clocks= is checked against it.
 void options_parse(struct options *options, const char *line, const char *const *loader_words,

@@ -94,6 +94,14 @@ bool scan_has_vendor(const struct scan *scan, const char *vendor)
     return false;
 }
 
+const struct block *scan_block_signed(const struct scan *scan, const char signature[12])
+{
+    for (size_t i = 0; i < scan->block_count; i++)
+        if (memcmp(scan->blocks[i].signature, signature, 12) == 0)
+            return &scan->blocks[i];
+    return NULL;
+}
+
 const struct signature *scan_vendor(const struct scan *scan)
 {
     const struct block *block = scan_main_block(scan);

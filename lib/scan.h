@@ -99,6 +99,9 @@ const struct block *scan_main_block(const struct scan *scan);
 // Does any block carry this vendor (its name, its option word, or an unknown signature as text)?
 bool scan_has_vendor(const struct scan *scan, const char *vendor);
 
+// The first block with these twelve bytes of signature, or NULL.
+const struct block *scan_block_signed(const struct scan *scan, const char signature[12]);
+
 // Who runs this guest, as far as signatures tell: that of the block at 0x40000000; where that is an
 // interface which others show too (Hyper-V's), of the first other known block. NULL: not known.
 const struct signature *scan_vendor(const struct scan *scan);

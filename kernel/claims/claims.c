@@ -1,5 +1,6 @@
 #include "kernel/claims/claims.h"
 
+#include "lib/pvclock.h"
 #include "lib/text.h"
 
 #define MILLIHERTZ_PER_KHZ 1000000u
@@ -35,6 +36,58 @@ void claim_absent(struct claim *claim, const char *source, enum claim_clock cloc
     __builtin_va_end(arguments);
 }
 
+size_t claim_foreign(struct claim *claim, size_t max, const char *source, bool nominal,
+                     const char *why)
+{
+    if (max < 1)
+        return 0;
+    claim_absent(claim, source, CLAIM_TSC, nominal, "%s", why);
+    claim->foreign = true;
+    return 1;
+}
+
+static void claim_fill(struct claim *claim, const char *source, enum claim_clock clock,
+                       bool nominal, uint64_t millihertz, uint64_t granularity_millihertz,
+                       const char *format, __builtin_va_list arguments)
+    __attribute__((format(printf, 7, 0)));
+
+static void claim_fill(struct claim *claim, const char *source, enum claim_clock clock,
+                       bool nominal, uint64_t millihertz, uint64_t granularity_millihertz,
+                       const char *format, __builtin_va_list arguments)
+{
+    *claim = (struct claim){
+        .source = source,
+        .clock = clock,
+        .present = true,
+        .nominal = nominal,
+        .millihertz = millihertz,
+        .granularity_millihertz = granularity_millihertz,
+    };
+    claim_reason(claim, format, arguments);
+}
+
+void claim_stated(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
+                  uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
+{
+    uint32_t least_khz = clock == CLAIM_TSC ? TIMING_TSC_KHZ_MIN : TIMING_BUS_KHZ_MIN;
+    char megahertz[DECIMAL_SIZE];
+    __builtin_va_list arguments;
+
+    if (millihertz == 0) {
+        claim_absent(claim, source, clock, nominal, "it states 0");
+    } else if (millihertz < (uint64_t)least_khz * MILLIHERTZ_PER_KHZ ||
+               millihertz > (uint64_t)TIMING_KHZ_MAX * MILLIHERTZ_PER_KHZ) {
+        claim_absent(claim, source, clock, nominal, "%s MHz is outside %u to %u MHz",
+                     text_decimal(megahertz, millihertz, 9, 6), least_khz / 1000,
+                     TIMING_KHZ_MAX / 1000);
+    } else {
+        __builtin_va_start(arguments, format);
+        claim_fill(claim, source, clock, nominal, millihertz, granularity_millihertz, format,
+                   arguments);
+        __builtin_va_end(arguments);
+    }
+}
+
 void claim_present(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
                    uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
 {
@@ -45,17 +98,17 @@ void claim_present(struct claim *claim, const char *source, enum claim_clock clo
                      millihertz ? "more than 1 THz" : "less than 1 mHz");
         return;
     }
-    *claim = (struct claim){
-        .source = source,
-        .clock = clock,
-        .present = true,
-        .nominal = nominal,
-        .millihertz = millihertz,
-        .granularity_millihertz = granularity_millihertz,
-    };
     __builtin_va_start(arguments, format);
-    claim_reason(claim, format, arguments);
+    claim_fill(claim, source, clock, nominal, millihertz, granularity_millihertz, format,
+               arguments);
     __builtin_va_end(arguments);
+}
+
+void claim_scaled(struct claim *claim, const char *source, uint32_t mul, int8_t shift)
+{
+    uint64_t granularity, rate = pvclock_millihertz(mul, shift, &granularity);
+
+    claim_stated(claim, source, CLAIM_TSC, false, rate, granularity, "0x%x, shift %d", mul, shift);
 }
 
 bool claim_leaf_in_range(const struct scan *scan, uint32_t leaf, char reason[CLAIM_RANGE_SIZE])

@@ -17,7 +17,7 @@ struct claim_source {
 // The table of contents: every source there is, NULL-terminated, in the order of reports.
 extern const struct claim_source *const claim_table[];
 
-// The claims of every source; at most 13 today. Returns how many were written.
+// The claims of every source; CLAIMS_MAX is room for all. Returns how many were written.
 size_t claims_collect(const struct platform *platform, struct claim *out, size_t max);
 
 // What the sources share, from here.
@@ -26,11 +26,25 @@ size_t claims_collect(const struct platform *platform, struct claim *out, size_t
 void claim_absent(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+// The one claim of a source that belongs to another hypervisor or CPU, whichever clock it is about.
+// Gives 1, what `collect` returns then; 0 where `max` is 0.
+size_t claim_foreign(struct claim *claim, size_t max, const char *source, bool nominal,
+                     const char *why);
+
 // A claim of `millihertz`, which becomes absent if it is 0 or above CLAIM_MILLIHERTZ_MAX. The text
 // says what it rests on.
 void claim_present(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
                    uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
     __attribute__((format(printf, 7, 8)));
+
+// The same for a source that may hold anything: it becomes absent, and its reason says what was
+// stated, unless such a clock can have that rate: a TSC 100 MHz to 20 GHz, a bus 1 MHz to 20 GHz.
+void claim_stated(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
+                  uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
+    __attribute__((format(printf, 7, 8)));
+
+// A claim of the TSC by a multiplier and shift to nanoseconds, as in KVM's and Xen's clock pages.
+void claim_scaled(struct claim *claim, const char *source, uint32_t mul, int8_t shift);
 
 // Is this basic leaf there? If not, `reason` says so. Beyond the highest basic leaf many CPUs
 // answer with that leaf's words, which must not be taken for a frequency.

@@ -36,9 +36,9 @@ static size_t collect_generic_block(const struct platform *platform, struct clai
             count += 2;
         }
     }
-    if (blocks == 0 && max >= 1)
-        claim_absent(&out[count++], GENERIC_SOURCE, CLAIM_TSC, false,
-                     "no block's signature begins with \"Generic\"");
+    if (blocks == 0)
+        return claim_foreign(out, max, GENERIC_SOURCE, false,
+                             "no block's signature begins with \"Generic\"");
     return count;
 }
 

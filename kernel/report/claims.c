@@ -1,9 +1,12 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
+#include "lib/compare.h"
 
-static void write_claim(const struct claim *claim)
+#define COLUMNS      98 // of a text line
+#define CLAIM_INDENT 6
+
+static void write_record(const struct claim *claim)
 {
-    char megahertz[DECIMAL_SIZE];
     emit_record("claim");
 
     record_string("source", claim->source);
@@ -19,19 +22,119 @@ static void write_claim(const struct claim *claim)
     record_bool("nominal", claim->nominal);
     record_string("reason", claim->reason);
     emit_record_end();
+}
 
-    if (claim->present)
-        emit_text("  %-16s %s %15s MHz%s%s%s\n", claim->source, claim_clock_word(claim->clock),
-                  text_decimal(megahertz, claim->millihertz, 9, 6),
-                  claim->nominal ? "  nominal" : "", claim->reason[0] ? "  " : "", claim->reason);
+// One line; `also` is a further clock about which the source says the same, or NULL.
+static void write_text(const struct claim *claim, const struct claim *also)
+{
+    const char *separator = claim->present ? "  " : " ";
+    char megahertz[DECIMAL_SIZE], line[COLUMNS + 1];
+    struct text text;
+
+    text_init(&text, line, sizeof(line));
+    text_format(&text, "  %-16s ", claim->source);
+    if (also)
+        text_format(&text, "%s, %s", claim_clock_word(claim->clock), claim_clock_word(also->clock));
     else
-        emit_text("  %-16s %s  none: %s\n", claim->source, claim_clock_word(claim->clock),
-                  claim->reason);
+        text_format(&text, "%-4s", claim_clock_word(claim->clock));
+    if (claim->present)
+        text_format(&text, " %15s MHz%s", text_decimal(megahertz, claim->millihertz, 9, 6),
+                    claim->nominal ? "  nominal" : "");
+    else
+        text_string(&text, " none:");
+    if (text.used + 2 + text_length(claim->reason) <= COLUMNS)
+        emit_text("%s%s%s\n", line, claim->reason[0] ? separator : "", claim->reason);
+    else
+        emit_text("%s\n%*s%s\n", line, CLAIM_INDENT, "", claim->reason);
+}
+
+// Do two claims of a source, of which it has no more, lack for the same reason?
+static bool same_absence(const struct claim *a, const struct claim *b)
+{
+    return !a->present && !b->present && a->clock == CLAIM_TSC && b->clock != CLAIM_TSC &&
+           text_equal(a->source, b->source) && text_equal(a->reason, b->reason);
+}
+
+// The sources of other hypervisors and CPUs, by name only.
+static void write_foreign(const struct claim *claims, size_t count)
+{
+    size_t column = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!claims[i].foreign)
+            continue;
+        size_t length = text_length(claims[i].source);
+        if (column == 0 || column + 1 + length > COLUMNS) {
+            emit_text(column ? "\n    %s" : "  of other machines: %s", claims[i].source);
+            column = column ? 4 : 21;
+        } else {
+            emit_text(" %s", claims[i].source);
+            column++;
+        }
+        column += length;
+    }
+    if (column)
+        emit_text("\n");
+}
+
+static void write_comparison(const struct claim *a, const struct claim *b,
+                             struct comparison comparison)
+{
+    char ppm[DECIMAL_SIZE];
+
+    emit_record("compare");
+    record_string("a", a->source);
+    record_string("b", b->source);
+    record_string("clock", claim_clock_word(a->clock));
+    record_s64("difference_ppb", comparison.difference_ppb);
+    record_u64("granularity_ppb", comparison.granularity_ppb);
+    record_bool("agree", comparison.agree);
+    emit_record_end();
+    if (!comparison.agree)
+        emit_text("  %s: %s is %s ppm from %s%s\n", claim_clock_word(a->clock), a->source,
+                  text_signed_decimal(ppm, comparison.difference_ppb, 3, 3), b->source,
+                  a->nominal || b->nominal ? " (nominal)" : "");
+}
+
+// Each claim about this clock against each of those before it.
+static void compare_clock(const struct claim *claims, size_t count, enum claim_clock clock)
+{
+    uint64_t most_ppb = 0;
+    unsigned compared = 0, apart = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!claims[i].present || claims[i].clock != clock)
+            continue;
+        compared++;
+        for (size_t j = 0; j < i; j++) {
+            if (!claims[j].present || claims[j].clock != clock)
+                continue;
+            struct comparison comparison = claim_compare(&claims[i], &claims[j]);
+            int64_t ppb = comparison.difference_ppb;
+            write_comparison(&claims[i], &claims[j], comparison);
+            apart += !comparison.agree;
+            if ((uint64_t)(ppb < 0 ? -ppb : ppb) > most_ppb)
+                most_ppb = (uint64_t)(ppb < 0 ? -ppb : ppb);
+        }
+    }
+    if (compared > 1 && !apart)
+        emit_text("  %s: %u claims agree within %llu ppb\n", claim_clock_word(clock), compared,
+                  (unsigned long long)most_ppb);
 }
 
 void report_claims(const struct claim *claims, size_t count)
 {
     emit_text("\nClaims\n");
-    for (size_t i = 0; i < count; i++)
-        write_claim(&claims[i]);
+    for (size_t i = 0; i < count; i++) {
+        write_record(&claims[i]);
+        bool said = i > 0 && same_absence(&claims[i - 1], &claims[i]);
+        if (!claims[i].foreign && !said)
+            write_text(&claims[i], i + 1 < count && same_absence(&claims[i], &claims[i + 1])
+                                       ? &claims[i + 1]
+                                       : NULL);
+    }
+    write_foreign(claims, count);
+    compare_clock(claims, count, CLAIM_TSC);
+    compare_clock(claims, count, CLAIM_BUS);
+    compare_clock(claims, count, CLAIM_BCLK);
 }

@@ -82,6 +82,7 @@ static void record_clock(const struct measurement *measurement, const struct clo
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
             record_null(fields[i]);
     }
+    record_string("independence", run->info.independence);
     emit_record_end();
 }
 
@@ -100,7 +101,7 @@ static void record_interval(const char *low, const char *high, const struct rate
 static bool bounded(const struct clock_run *run)
 {
     return run->result == MEASUREMENT_OK || run->result == MEASUREMENT_ODD ||
-           run->result == MEASUREMENT_STEPPED;
+           run->result == MEASUREMENT_STEPPED || run->result == MEASUREMENT_DERIVED;
 }
 
 // A measurement record, whether of one clock or of all of them.
@@ -307,10 +308,29 @@ static void write_bus(const struct measurement *measurement)
               measurement->bus_against);
 }
 
+// The time bases of the clocks that agree, each once, and how many there are.
+static unsigned name_bases(const struct measurement *measurement, char *names, size_t size)
+{
+    unsigned count = 0;
+    struct text text;
+
+    text_init(&text, names, size);
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        bool seen = run->result != MEASUREMENT_OK;
+        for (size_t j = 0; j < i && !seen; j++)
+            seen = measurement->clocks[j].result == MEASUREMENT_OK &&
+                   text_equal(measurement->clocks[j].info.independence, run->info.independence);
+        if (!seen)
+            text_format(&text, "%s%s", count++ ? " and " : "", run->info.independence);
+    }
+    return count;
+}
+
 // What "proven" means here: relative to which clocks, at which rates.
 static void write_basis(const struct measurement *measurement)
 {
-    char names[64];
+    char names[96], bases[96];
     unsigned agreeing = 0;
     bool lapic = false;
     struct text text;
@@ -321,6 +341,11 @@ static void write_basis(const struct measurement *measurement)
         if (run->result == MEASUREMENT_ODD)
             emit_note("warning", "%s is the odd one out: its enclosure contradicts the majority",
                       run->clock->name);
+        if (run->result == MEASUREMENT_DERIVED)
+            emit_note("info", "%s is computed from the TSC: it repeats a claim, and has no vote",
+                      run->clock->name);
+        if (run->status == CLOCK_STUCK && run->sampled)
+            emit_note("warning", "%s: %s", run->clock->name, run->reason);
         if (run->result != MEASUREMENT_OK)
             continue;
         text_format(&text, "%s%s", agreeing++ ? ", " : "", run->clock->name);
@@ -332,9 +357,9 @@ static void write_basis(const struct measurement *measurement)
     }
     emit_text("  Proven relative to %s at %s nominal rate%s.\n", names,
               agreeing == 1 ? "its" : "their", agreeing == 1 ? "" : "s");
-    if (agreeing > 1)
-        emit_text(
-            "  If they share a time base of the host, its error cannot be seen from in here.\n");
+    unsigned count = name_bases(measurement, bases, sizeof(bases));
+    emit_text("  Time base%s: %s. The error of a base cannot be seen from in here.\n",
+              count == 1 ? "" : "s", bases);
     if (lapic && agreeing == 1)
         emit_note("info",
                   "the result rests on the LAPIC timer alone, at the 1 GHz at which KVM and "

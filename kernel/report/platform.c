@@ -56,6 +56,8 @@ void report_platform(const struct platform *platform, uint64_t start_tsc)
     if (boot->cmdline[0])
         emit_text("options   %.87s%s\n", boot->cmdline,
                   text_length(boot->cmdline) > 87 ? "..." : "");
+    if (boot->options_from[0])
+        emit_note("info", "the options come from %s", boot->options_from);
 
     for (size_t i = 0; i < boot->note_count && i < BOOT_NOTES_MAX; i++)
         emit_note("warning", "boot: %s", boot->notes[i]);

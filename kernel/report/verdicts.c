@@ -1,6 +1,8 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
 
+#include "lib/text.h"
+
 // Deviations of this size are usually not the claim's fault: see docs/verdicts.md.
 #define HOST_DEVIATION_MIN_PPB 1000
 #define HOST_DEVIATION_MAX_PPB 500000
@@ -11,6 +13,17 @@ static bool is_host_sized(const struct judgement *judgement)
 
     return judgement->verdict != VERDICT_INCONCLUSIVE && size >= HOST_DEVIATION_MIN_PPB &&
            size <= HOST_DEVIATION_MAX_PPB;
+}
+
+// Do the reference clocks run on a clock of a host?
+static bool has_host(const struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (run->result == MEASUREMENT_OK && text_equal(run->info.independence, "host-timebase"))
+            return true;
+    }
+    return false;
 }
 
 static void write_verdict(const struct judged_claim *judged, bool measured)
@@ -90,9 +103,10 @@ void report_verdicts(const struct judged *judged, const struct measurement *meas
     }
     for (size_t i = 0; i < judged->expectation_count; i++)
         write_expectation(&judged->expectations[i]);
-    if (host_sized)
-        emit_note("info", "1 to 500 ppm is the size of a host's own error: its idea of its TSC "
-                          "rate, and NTP steering the clock that all reference clocks share");
+    if (host_sized && has_host(measurement))
+        emit_note("info", "1 to 500 ppm is the size of a host's own error, and no fault of this "
+                          "guest: its idea of its TSC rate (tsc_khz), and NTP steering the clock "
+                          "that all reference clocks share");
 }
 
 void report_end(const struct judged *judged, const uint64_t *guest_ns)

@@ -267,6 +267,7 @@ def text_peers(package: str, ours: list[dict], linux: list[dict]) -> str:
 
 COUNTS = (
     ("firmware", "firmware and loader, to the image's entry"),
+    ("unpacked", "entry to the kernel's entry"),
     ("kernel_main", "entry to kernel_main"),
     ("first_byte", "entry to the first byte on COM1"),
     ("first_line", "entry to the end of the first line"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 PT_LOAD = 1
 PF_X = 1
+MULTIBOOT_MAGIC = b"\x02\xb0\xad\x1b"
 
 
 @dataclass
@@ -32,6 +33,15 @@ class Elf:
         return max(part.address + part.memory_bytes for part in self.segments) - min(
             part.address for part in self.segments
         )
+
+
+def multiboot_entry(path: Path) -> int:
+    """entry_addr of the Multiboot 1 header: Multiboot Specification 0.6.96, section 3.1."""
+    file = path.read_bytes()
+    at = file.find(MULTIBOOT_MAGIC, 0, 8192)
+    if at < 0:
+        raise ValueError(f"{path}: no Multiboot header")
+    return struct.unpack_from("<I", file, at + 28)[0]
 
 
 def read(path: Path) -> Elf:

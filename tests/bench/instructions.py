@@ -2,9 +2,11 @@
 
 QEMU with -icount counts instructions, and while it records a run for replay its monitor tells the
 count whenever the guest is stopped. So the image is run under QEMU's gdbstub, and stopped at its
-entry, at its first RDTSC, which is the beginning of kernel_main, and at every OUT instruction until
-the first line has left COM1. No symbols are needed: a breakpoint at bytes that only look like one
-of these instructions is never hit, since QEMU breaks by address and does not write to the guest.
+Multiboot entry, at the kernel's entry when it is unpacked, at the kernel's first RDTSC, which is the
+beginning of kernel_main, and at every OUT instruction until the first line has left COM1. The kernel's
+own file is beside the image, since it is compressed in there. A breakpoint at bytes that only look
+like one of these instructions is never hit, since QEMU breaks by address and does not write to the
+guest.
 
 From kernel_main on the guest says the rest itself: under -icount shift=0 an instruction takes one
 nanosecond, and it never halts.
@@ -101,8 +103,7 @@ class Stub:
 
 def count(image: Path) -> dict[str, int]:
     """Instructions by what they were spent on. Raises CountFailed."""
-    program = elf.read(image)
-    counts = _stopped(image, program)
+    counts = _stopped(image, elf.multiboot_entry(image), elf.read(image.with_suffix(".debug")))
     run = boot(image, "icount", OPTIONS)
     if run.problem:
         raise CountFailed(run.problem)
@@ -115,7 +116,7 @@ def count(image: Path) -> dict[str, int]:
     return counts
 
 
-def _stopped(image: Path, program: elf.Elf) -> dict[str, int]:
+def _stopped(image: Path, entry: int, kernel: elf.Elf) -> dict[str, int]:
     with tempfile.TemporaryDirectory(prefix="hypertick-bench-") as folder:
         path = Path(folder) / "gdb"
         command = hypertick_qemu.command(image, "icount", OPTIONS, "null", "null")
@@ -126,7 +127,7 @@ def _stopped(image: Path, program: elf.Elf) -> dict[str, int]:
         try:
             stub = Stub(path)
             try:
-                return _follow(stub, program)
+                return _follow(stub, entry, kernel)
             finally:
                 stub.close()
         except (OSError, ValueError, struct.error) as error:
@@ -136,13 +137,17 @@ def _stopped(image: Path, program: elf.Elf) -> dict[str, int]:
             process.wait()
 
 
-def _follow(stub: Stub, program: elf.Elf) -> dict[str, int]:
-    stub.breakpoint(program.entry)
+def _follow(stub: Stub, entry: int, kernel: elf.Elf) -> dict[str, int]:
+    stub.breakpoint(entry)
     stub.ask("c")
     entered = stub.instructions()
-    stub.breakpoint(program.entry, False)
+    stub.breakpoint(entry, False)
     counts = {"firmware": entered}
-    clocks, outs = _find(program, RDTSC), _find(program, OUT_DX_AL)
+    stub.breakpoint(kernel.entry)
+    stub.ask("c")
+    counts["unpacked"] = stub.instructions() - entered
+    stub.breakpoint(kernel.entry, False)
+    clocks, outs = _find(kernel, RDTSC), _find(kernel, OUT_DX_AL)
     for address in clocks | outs:
         stub.breakpoint(address)
     line_control = modem_control = 0

@@ -13,6 +13,10 @@ IMAGE = Path(__file__).parents[2] / "build" / "hypertick.elf"
 MULTIBOOT_MAGIC = 0x1BADB002
 MULTIBOOT_SEARCH = 8192
 ADDRESS_FIELDS = 1 << 16
+MULTIBOOT2_MAGIC = 0xE85250D6
+MULTIBOOT2_SEARCH = 32768
+TAG_ENTRY = 3
+LINUX64_ENTRY = 0x200
 PT_LOAD, PT_NOTE = 1, 4
 PF_X, PF_W = 1, 2
 PHYS32_ENTRY = 18
@@ -53,9 +57,52 @@ def check_multiboot(data: bytes) -> None:
     assert offset - (header - load) == first["offset"], "the load address is not where the file says"
     assert load_end - load == last["offset"] + last["filesz"], "the end of the data"
     assert bss_end == last["paddr"] + last["memsz"], "the end of bss"
-    assert entry == struct.unpack_from("<Q", data, 24)[0]
+    assert entry == multiboot2_tags(data)[TAG_ENTRY][0], "Multiboot 2 enters elsewhere"
     for segment in loads(data):
-        assert segment["paddr"] - load == segment["offset"], "file and memory do not run in step"
+        if segment["filesz"]:
+            assert segment["paddr"] - load == segment["offset"], "file and memory do not run in step"
+
+
+def multiboot2_offset(data: bytes) -> int:
+    for offset in range(0, min(len(data), MULTIBOOT2_SEARCH) - 15, 8):
+        if struct.unpack_from("<I", data, offset)[0] == MULTIBOOT2_MAGIC:
+            return offset
+    raise AssertionError("no Multiboot 2 magic in the first 32 KiB")
+
+
+def multiboot2_tags(data: bytes) -> dict[int, tuple[int, ...]]:
+    """The words behind each tag's head. Multiboot 2 specification, section 3.1.3."""
+    offset = multiboot2_offset(data)
+    end = offset + struct.unpack_from("<I", data, offset + 8)[0]
+    offset += 16
+    tags = {}
+    while offset < end:
+        kind, _, size = struct.unpack_from("<HHI", data, offset)
+        assert size >= 8 and size % 4 == 0 and offset + size <= end, "a tag's size"
+        tags[kind] = struct.unpack_from(f"<{size // 4 - 2}I", data, offset + 8)
+        if kind == 0:
+            assert size == 8 and offset + size == end, "tags behind the end tag"
+        offset += (size + 7) & ~7
+    assert 0 in tags, "no end tag"
+    return tags
+
+
+def check_multiboot2(data: bytes) -> None:
+    """Magic, architecture, checksum, and tags that end where the length says."""
+    offset = multiboot2_offset(data)
+    words = struct.unpack_from("<4I", data, offset)
+    assert words[1] == 0, "not for i386, protected mode"
+    assert sum(words) % 2**32 == 0, "checksum"
+    entry = multiboot2_tags(data)[TAG_ENTRY]
+    assert len(entry) == 1, "the entry tag's size"
+    first = loads(data)[0]
+    assert first["paddr"] <= entry[0] < first["paddr"] + first["filesz"]
+
+
+def check_linux64(data: bytes) -> None:
+    """The Linux 64-bit entry: 0x200 bytes behind where the image is loaded, and the ELF's own."""
+    assert struct.unpack_from("<Q", data, 24)[0] == loads(data)[0]["paddr"] + LINUX64_ENTRY
+    assert data[0x202:0x206] != b"HdrS", "QEMU would take it for a bzImage"
 
 
 def check_note(data: bytes) -> None:
@@ -66,14 +113,14 @@ def check_note(data: bytes) -> None:
     name = data[note["offset"] + 12:note["offset"] + 12 + name_size]
     assert (name, kind, desc_size) == (b"Xen\0", PHYS32_ENTRY, 8)
     entry, = struct.unpack_from("<Q", data, note["offset"] + 16)
-    assert entry == struct.unpack_from("<Q", data, 24)[0]
+    assert entry == multiboot2_tags(data)[TAG_ENTRY][0]
 
 
 def check_segments(data: bytes) -> None:
-    """Below 2 MiB, where the guard page can be; nothing both writable and executable."""
+    """Within 1 to 4 MiB; nothing both writable and executable."""
     for segment in loads(data):
         assert 0x100000 <= segment["paddr"] == segment["vaddr"]
-        assert segment["paddr"] + segment["memsz"] <= 0x200000
+        assert segment["paddr"] + segment["memsz"] <= 0x400000
         assert segment["flags"] & (PF_W | PF_X) != PF_W | PF_X
 
 
@@ -108,13 +155,21 @@ BREAKERS: list[tuple[Callable[[bytes], None], Callable[[bytes], bytes]]] = [
     (check_multiboot, with_word(lambda d: multiboot_offset(d) + 24, 0x101000)),
     (check_multiboot, with_word(lambda d: multiboot_offset(d) + 28, 0x100000)),
     (check_multiboot, lambda data: bytes(MULTIBOOT_SEARCH) + data),
+    (check_multiboot2, with_word(multiboot2_offset, 0)),
+    (check_multiboot2, with_word(lambda d: multiboot2_offset(d) + 4, 4)),
+    (check_multiboot2, with_word(lambda d: multiboot2_offset(d) + 12, 0)),
+    (check_multiboot2, with_word(lambda d: multiboot2_offset(d) + 20, 16)),
+    (check_multiboot2, with_word(lambda d: multiboot2_offset(d) + 24, 0)),
+    (check_multiboot2, lambda data: bytes(MULTIBOOT2_SEARCH) + data),
+    (check_linux64, with_word(lambda d: 24, 0x100000)),
+    (check_linux64, with_word(lambda d: 0x202, int.from_bytes(b"HdrS", "little"))),
     (check_note, with_word(lambda d: header_offset(d, PT_NOTE) + 48, 8)),
     (check_note, with_word(note_offset, 3)),
     (check_note, with_word(lambda d: note_offset(d) + 8, 17)),
     (check_note, with_word(lambda d: note_offset(d) + 12, int.from_bytes(b"Xen ", "little"))),
     (check_note, with_word(lambda d: note_offset(d) + 16, 0)),
     (check_segments, with_word(lambda d: header_offset(d, PT_LOAD) + 4, 7)),
-    (check_segments, with_word(lambda d: header_offset(d, PT_LOAD) + 40, 0x200000)),
+    (check_segments, with_word(lambda d: header_offset(d, PT_LOAD) + 40, 0x400000)),
     (check_size, lambda data: data + bytes(SIZE_MAX)),
 ]
 
@@ -124,7 +179,8 @@ def image() -> bytes:
     return IMAGE.read_bytes()
 
 
-@pytest.mark.parametrize("check", [check_multiboot, check_note, check_segments, check_size])
+@pytest.mark.parametrize("check", [check_multiboot, check_multiboot2, check_linux64, check_note,
+                                   check_segments, check_size])
 def test_the_image(image: bytes, check: Callable[[bytes], None]) -> None:
     check(image)
 

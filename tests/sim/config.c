@@ -66,6 +66,39 @@ void sim_cpuid_set(struct sim_config *config, uint32_t leaf, uint32_t eax, uint3
     cpuid->entries[i].words = (struct cpuid_words){eax, ebx, ecx, edx};
 }
 
+void sim_cpuid_set_subleaf(struct sim_config *config, uint32_t leaf, uint32_t subleaf,
+                           struct cpuid_words words)
+{
+    struct sim_cpuid *cpuid = &config->cpuid;
+
+    for (size_t i = 0; i < cpuid->count; i++)
+        if (cpuid->entries[i].leaf == leaf && cpuid->entries[i].subleaf == SIM_SUBLEAF_ANY)
+            cpuid->entries[i].subleaf = 0;
+    if (cpuid->count == SIM_CPUID_MAX) {
+        fprintf(stderr, "more than %d CPUID leaves\n", SIM_CPUID_MAX);
+        abort();
+    }
+    cpuid->entries[cpuid->count].leaf = leaf;
+    cpuid->entries[cpuid->count].subleaf = subleaf;
+    cpuid->entries[cpuid->count++].words = words;
+}
+
+void sim_msr_set(struct sim_config *config, uint32_t index, uint64_t value)
+{
+    size_t i = 0;
+
+    while (i < config->msr_count && config->msrs[i].index != index)
+        i++;
+    if (i == SIM_MSR_MAX) {
+        fprintf(stderr, "more than %d MSRs\n", SIM_MSR_MAX);
+        abort();
+    }
+    if (i == config->msr_count)
+        config->msr_count++;
+    config->msrs[i].index = index;
+    config->msrs[i].value = value;
+}
+
 void sim_cpuid_sign(struct sim_config *config, uint32_t leaf, uint32_t eax,
                     const char signature[12])
 {
@@ -112,6 +145,9 @@ struct sim_config sim_default(void)
                  .is_64_bit = true},
         .pm_timer = {.clock = sim_clock_of(SIM_PM_TIMER_NOMINAL), .port = 0x608, .bits = 24},
         .lapic = {.clock = sim_clock_of(1000000000, 1), .address = 0xfee00000, .version = 0x50014},
+        .rtc = {.clock = sim_clock_of(32768, 1), .rate = 6},
+        .pvclock = sim_no_clock(),
+        .refcount = sim_no_clock(),
         .cpuid = {.hypervisor_bit = true, .fallback = SIM_ECHO},
         .unknown_msrs_read_zero = true,
         .acpi = {.present = true,
@@ -132,6 +168,7 @@ struct sim_config sim_default(void)
         .time_max_ns = 20000000000u,
     };
 
+    config.rtc.clock.start_ticks = 45296ull * 32768 + 20000; // 12:34:56.6
     config.tsc.start_ticks = 12345678901u;
     config.pm_timer.clock.start_ticks = 1234567;
     sim_set_latency(&config, sim_latency_tcg);

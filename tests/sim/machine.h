@@ -37,10 +37,23 @@ struct machine_fixup {
 bool machine_rdmsr(uint32_t msr, uint64_t *value);
 bool machine_wrmsr(uint32_t msr, uint64_t value);
 
+enum machine_call { CALL_PORT, CALL_VMCALL, CALL_VMMCALL };
+struct machine_registers {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi;
+};
+bool machine_call(enum machine_call call, struct machine_registers *r);
+
 void machine_bracket_mmio32(uint64_t address, struct bracket *out);
+void machine_bracket_in8(uint16_t port, struct bracket *out);
 void machine_bracket_in32(uint16_t port, struct bracket *out);
 void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
 void machine_bracket_msr(uint32_t msr, struct bracket *out);
+void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out);
+
+extern struct machine_resume {
+    uint64_t rip, rsp;
+} machine_resume;
+void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 
 uint64_t machine_cr2(void);
 _Noreturn void machine_halt(void);

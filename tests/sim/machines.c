@@ -12,6 +12,7 @@ static struct sim_config qemu_tcg(void)
 
     config.pit.clock = sim_clock_of(1193182, 1);
     config.pm_timer.clock = sim_clock_of(3579545, 1);
+    config.paravirt.backdoor.port = true; // QEMU's vmport, which knows no rate under TCG
     return config;
 }
 
@@ -27,6 +28,7 @@ static struct sim_config microvm(void)
     config.acpi.has_hpet = false;
     config.acpi.pm1a_port = config.acpi.reset_port = 0;
     config.acpi.handed_over = true;
+    config.paravirt.backdoor.port = false;
     config.com2.present = config.screen = config.keyboard_reset = config.cf9_reset = false;
     return config;
 }
@@ -42,8 +44,15 @@ static struct sim_config kvm(void)
     config.unknown_msrs_read_zero = false;
     sim_cpuid_sign(&config, 0x40000000, 0x40000001, "KVMKVMKVM\0\0");
     sim_cpuid_set(&config, 0x40000001, 0x01007efb, 0, 0, 0);
+    config.pvclock = sim_clock_of(1000000000, 1);
     config.pit.clock = sim_clock_of(1193181, 1); // KVM_PIT_FREQ
     config.lapic.x2apic = true;
+    // As measured: docs/claims.md.
+    config.paravirt.pvclock =
+        (struct sim_time_page){.present = true, .mul = 0xc53774d1, .shift = -1, .flags = 1};
+    config.paravirt.backdoor.gethz = true;
+    config.paravirt.backdoor.tsc_hz = SIM_TSC_HZ;
+    config.paravirt.backdoor.bus_hz = 1000000000;
     return config;
 }
 
@@ -70,6 +79,8 @@ static struct sim_config kvm_hyperv(void)
     sim_cpuid_set(&config, 0x40000005, 0xffffffff, 0x40, 0, 0);
     sim_cpuid_sign(&config, 0x40000100, 0x40000101, "KVMKVMKVM\0\0");
     sim_cpuid_set(&config, 0x40000101, 0x01007efb, 0, 0, 0);
+    config.paravirt.tsc_page =
+        (struct sim_tsc_page){.present = true, .sequence = 1, .scale = 71054777972249277u};
     return config;
 }
 
@@ -85,6 +96,8 @@ static struct sim_config firecracker(void)
     config.acpi.has_hpet = false;
     config.acpi.pm1a_port = config.acpi.reset_port = 0;
     config.acpi.xsdt = true;
+    config.paravirt.backdoor.port = false;
+    config.rtc.clock = sim_no_clock();
     config.com2.present = config.screen = config.debug_exit = config.cf9_reset = false;
     return config;
 }
@@ -99,6 +112,7 @@ static struct sim_config cloud_hypervisor(void)
     config.pit.out_2 = SIM_OUT_HIGH; // port 0x61 answers 0x20, whatever is asked
     config.hpet.clock = sim_no_clock();
     config.acpi.has_hpet = false;
+    config.paravirt.backdoor.port = false;
     config.acpi.xsdt = config.acpi.handed_over = true;
     config.pm_timer.bits = 32;
     config.pm_timer.claims_32 = true;
@@ -115,6 +129,11 @@ static struct sim_config xen_hvm(void)
     sim_cpuid_set(&config, 0x40000001, 0x40011, 0, 0, 0);
     sim_cpuid_set(&config, 0x40000002, 1, 0x40000000, 0, 0);
     sim_cpuid_set(&config, 0x40000003, 2, 0, SIM_TSC_HZ / 1000, 1);
+    sim_cpuid_set_subleaf(&config, 0x40000003, 1,
+                          (struct cpuid_words){0, 0, 0xc53774d1, UINT32_MAX});
+    sim_cpuid_set_subleaf(&config, 0x40000003, 2, (struct cpuid_words){SIM_TSC_HZ / 1000, 0, 0, 0});
+    config.paravirt =
+        (struct sim_paravirt){.xen = {.present = true, .mul = 0xc53774d1, .shift = -1}};
     sim_cpuid_set(&config, 0x40000004, 0xc, 0, 1, 0);
     sim_cpuid_set(&config, 0x40000005, 0, 0, 0, 0);
     config.pit.clock = sim_clock_of(1193182, 1);
@@ -125,6 +144,7 @@ static struct sim_config xen_hvm(void)
     config.pm_timer.bits = 32;
     config.pm_timer.claims_32 = true;
     config.lapic.clock = sim_clock_of(100000000, 1);
+    config.rtc.flag_works = true;
     config.debugcon = SIM_DEBUGCON_WRITE_ONLY;
     config.debug_exit = false;
     return config;
@@ -143,6 +163,7 @@ static struct sim_config xen_pvh(void)
     config.acpi.has_hpet = false;
     config.acpi.pm1a_port = config.acpi.reset_port = 0;
     config.acpi.handed_over = config.acpi.xsdt = true;
+    config.rtc.clock = sim_no_clock();
     config.com1.present = config.com2.present = config.screen = false;
     config.keyboard_reset = config.cf9_reset = false;
     return config;
@@ -156,6 +177,8 @@ static struct sim_config vmware(void)
     config.loader = "GRUB 2.06";
     sim_cpuid_sign(&config, 0x40000000, 0x40000010, "VMwareVMware");
     sim_cpuid_set(&config, 0x40000010, SIM_TSC_HZ / 1000, 66000, 0, 0);
+    config.paravirt = (struct sim_paravirt){
+        .backdoor = {.port = true, .gethz = true, .tsc_hz = SIM_TSC_HZ, .bus_hz = 66000000}};
     config.pit.clock = sim_clock_of(SIM_PIT_NOMINAL);
     config.hpet.clock = sim_clock_of(1000000000000000u, 69841279);
     config.hpet.period_fs = 69841279;
@@ -172,6 +195,7 @@ static struct sim_config virtualbox(void)
 {
     struct sim_config config = vmware();
 
+    config.paravirt = (struct sim_paravirt){.backdoor = {.port = false}};
     sim_cpuid_set(&config, 0x40000000, 0x40000010, 0, 0, 0);
     sim_cpuid_set(&config, 0x40000010, SIM_TSC_HZ / 1000, 1000000, 0, 0);
     config.pit.clock = sim_clock_of(1193182, 1);
@@ -193,6 +217,9 @@ static struct sim_config hyper_v_gen1(void)
     sim_cpuid_sign(&config, 0x40000000, 0x4000000b, "Microsoft Hv");
     sim_cpuid_set(&config, 0x40000001, 0x31237648, 0, 0, 0);
     sim_cpuid_set(&config, 0x40000003, 0x2e7f, 0, 0, 0x1bed7b2);
+    config.paravirt.pvclock.present = config.paravirt.backdoor.port = false;
+    sim_msr_set(&config, 0x40000022, SIM_TSC_HZ);
+    sim_msr_set(&config, 0x40000023, 200000000);
     config.pit.clock = sim_clock_of(SIM_PIT_NOMINAL);
     config.pit.out_2 = SIM_OUT_LOW;
     config.hpet.clock = sim_no_clock();
@@ -201,6 +228,7 @@ static struct sim_config hyper_v_gen1(void)
     config.pm_timer.port = 0x408;
     config.acpi.pm1a_port = 0x404;
     config.lapic.clock = sim_clock_of(200000000, 1);
+    config.refcount = sim_clock_of(10000000, 1);
     config.debug_exit = false;
     return config;
 }
@@ -227,6 +255,7 @@ static struct sim_config bhyve(void)
     config.loader = "GRUB 2.06";
     config.cpuid.fallback = SIM_CLAMP;
     sim_cpuid_sign(&config, 0x40000000, 0x40000000, "bhyve bhyve ");
+    config.paravirt = (struct sim_paravirt){.backdoor = {.port = false}};
     config.pit.clock = sim_clock_of(1193182, 1);
     config.pit.mode_0 = SIM_MODE_0_STARTS;
     config.pit.zero_is_65535 = true;
@@ -253,7 +282,7 @@ static struct sim_config bochs(void)
     sim_cpuid_set(&config, 0x15, 2, 292, 24000000, 0);
     sim_cpuid_set(&config, 0x16, 3500, 3500, 100, 0);
     config.cpuid.hypervisor_bit = false;
-    config.unknown_msrs_read_zero = false;
+    config.unknown_msrs_read_zero = config.paravirt.backdoor.port = false;
     config.loader = "GRUB 2.06";
     config.tsc = sim_clock_of(50000000, 1);
     config.pit.clock = sim_clock_of(1193181, 1);
@@ -285,6 +314,8 @@ static struct sim_config bare_intel(void)
     config.acpi.xsdt = true;
     config.acpi.cpus = 12;
     config.lapic.clock = config.hpet.clock;
+    config.rtc.flag_works = true;
+    config.rtc.clock.error_ppb = -18300; // another crystal
     config.lapic.x2apic = true;
     config.com2.present = config.debug_exit = false;
     return config;

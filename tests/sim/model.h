@@ -53,7 +53,8 @@ struct model {
     size_t stall;           // next one
     uint64_t interruption_fs;
 
-    struct oscillator tsc, pit_clock, hpet_clock, pm_clock, lapic_clock;
+    struct oscillator tsc, pit_clock, hpet_clock, pm_clock, lapic_clock, rtc_clock, refcount_clock,
+        pvclock;
     struct pit_channel channels[3];
     uint128 hpet_phase; // to be added to its clock's phase while it counts, else the count
     uint128 lapic_started;
@@ -68,6 +69,9 @@ struct model {
     uint16_t cells[SCREEN_CELLS];
     uint8_t crtc_index, crtc_cursor[2];
     uint8_t port_61;
+    uint8_t rtc_index;
+    bool pvclock_written;
+    uint64_t rtc_periods; // of the periodic flag, up to its last reading
     bool hpet_counting;
 };
 
@@ -97,6 +101,8 @@ void policy_check(enum sim_space space, uint64_t address, bool write, uint64_t v
 void pit_reset(void);
 uint8_t pit_read(uint16_t port);
 void pit_write(uint16_t port, uint8_t value);
+void rtc_reset(void);
+uint8_t rtc_read(void); // the byte that the index names
 void uart_reset(struct uart *uart, const struct sim_uart *config, struct sim_text *text);
 uint8_t uart_read(struct uart *uart, uint16_t port);
 void uart_write(struct uart *uart, uint16_t port, uint8_t value);
@@ -119,6 +125,12 @@ bool msr_read(uint32_t msr, uint64_t *value);
 bool msr_write(uint32_t msr, uint64_t value);
 enum sim_access msr_access(uint32_t msr);
 struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf);
+
+// paravirt.c: what hypervisors offer their guests. Reading and writing give false for MSRs of
+// others.
+void paravirt_reset(void);
+bool paravirt_read_msr(uint32_t msr, uint64_t *value);
+bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok);
 
 // memory.c and acpi.c: guest-physical memory.
 void memory_reset(void);

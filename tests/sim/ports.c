@@ -1,6 +1,7 @@
 // I/O ports: which device answers, and the small ones themselves.
 #include "tests/sim/model.h"
 
+#define RTC_INDEX         0x70 // of the CMOS clock, with its data port behind it
 #define DEBUGCON          0xe9
 #define DEBUG_EXIT        0xf4
 #define KEYBOARD          0x64
@@ -38,6 +39,26 @@ static uint32_t read_pit(uint16_t port)
 static void write_pit(uint16_t port, uint32_t value)
 {
     pit_write(port, (uint8_t)value);
+}
+
+static bool has_rtc(void)
+{
+    return sim.config->rtc.clock.fault != SIM_ABSENT;
+}
+
+static uint32_t read_rtc(uint16_t port)
+{
+    if (port == RTC_INDEX)
+        sim_violation("the CMOS index is write-only", port, 0);
+    return rtc_read();
+}
+
+static void write_rtc(uint16_t port, uint32_t value)
+{
+    if (port == RTC_INDEX)
+        sim.rtc_index = value & 0x7f;
+    else
+        sim_violation("write to a CMOS byte", sim.rtc_index, value);
 }
 
 static bool has_com1(void)
@@ -163,6 +184,7 @@ static const struct port_device devices[] = {
     {0x40, 0x43, 1 << 1, has_pit, read_pit, write_pit},
     {0x61, 0x61, 1 << 1, has_port_61, read_pit, write_pit},
     {KEYBOARD, KEYBOARD, 1 << 1, has_keyboard_reset, read_keyboard, write_keyboard},
+    {RTC_INDEX, RTC_INDEX + 1, 1 << 1, has_rtc, read_rtc, write_rtc},
     {DEBUGCON, DEBUGCON, 1 << 1, has_debugcon, read_debugcon, write_debugcon},
     {DEBUG_EXIT, DEBUG_EXIT, 1 << 1 | 1 << 4, has_debug_exit, NULL, write_debug_exit},
     {0x2f8, 0x2ff, 1 << 1, has_com2, read_com2, write_com2},

@@ -5,10 +5,12 @@
 #define CPUID_1_ECX_X2APIC     (1u << 21)
 #define CPUID_1_ECX_HYPERVISOR (1u << 31)
 
-#define MSR_TSC          0x10
-#define MSR_APIC_BASE    0x1b
-#define MSR_X2APIC_FIRST 0x800
-#define MSR_X2APIC_LAST  0x8ff
+#define MSR_PVCLOCK_OLD     0x12
+#define MSR_TSC             0x10
+#define MSR_APIC_BASE       0x1b
+#define MSR_REFERENCE_COUNT 0x40000020
+#define MSR_X2APIC_FIRST    0x800
+#define MSR_X2APIC_LAST     0x8ff
 
 static const struct cpuid_words *lookup(uint32_t leaf, uint32_t subleaf)
 {
@@ -114,12 +116,18 @@ bool msr_read(uint32_t msr, uint64_t *value)
         *value = sim.apic_base;
         return true;
     }
+    if (msr == MSR_REFERENCE_COUNT && sim.config->refcount.fault != SIM_ABSENT) {
+        *value = (uint64_t)(oscillator_phase(&sim.refcount_clock, sim.now_fs) >> 64);
+        return true;
+    }
     if (is_x2apic_msr(msr)) {
         if (!has_lapic || !lapic_is_x2apic())
             return false;
         *value = lapic_read((msr - MSR_X2APIC_FIRST) * 16);
         return true;
     }
+    if (paravirt_read_msr(msr, value))
+        return true;
     for (size_t i = 0; i < sim.config->msr_count; i++) {
         if (sim.config->msrs[i].index == msr) {
             *value = sim.config->msrs[i].value;
@@ -129,14 +137,42 @@ bool msr_read(uint32_t msr, uint64_t *value)
     return sim.config->unknown_msrs_read_zero;
 }
 
+// KVM writes a pair at each write of the old MSR, and with the master clock the first one again and
+// again. The structure is the kernel's own memory, so its address is one of this process.
+static void write_pair(uint64_t value)
+{
+    struct {
+        uint32_t version, unused;
+        uint64_t tsc_timestamp, system_time;
+        uint32_t mul;
+        int8_t shift;
+        uint8_t flags, pad[2];
+    } *pair = (void *)(uintptr_t)(value & ~3ull); // NOLINT(performance-no-int-to-ptr)
+
+    if (!(value & 1) || (sim.config->pvclock_stable && sim.pvclock_written))
+        return;
+    sim.pvclock_written = true;
+    pair->version += 2;
+    pair->tsc_timestamp = sim_tsc();
+    pair->system_time = (uint64_t)(oscillator_phase(&sim.pvclock, sim.now_fs) >> 64);
+    pair->flags = sim.config->pvclock_stable;
+}
+
 bool msr_write(uint32_t msr, uint64_t value)
 {
     bool has_lapic = sim.config->lapic.clock.fault != SIM_ABSENT;
+    bool ok;
 
     if (msr == MSR_APIC_BASE && has_lapic)
         return lapic_write_base(value);
+    if (paravirt_write_msr(msr, value, &ok))
+        return ok;
     if (is_x2apic_msr(msr) && has_lapic && lapic_is_x2apic()) {
         lapic_write((msr - MSR_X2APIC_FIRST) * 16, (uint32_t)value);
+        return true;
+    }
+    if (msr == MSR_PVCLOCK_OLD && sim.config->pvclock.fault != SIM_ABSENT) {
+        write_pair(value);
         return true;
     }
     sim_violation("write to an MSR that the design does not write", msr, value);

@@ -88,6 +88,18 @@ static const char *check_measurement(const struct random_machine *machine, const
     return NULL;
 }
 
+static const char *check_rtc(const struct random_machine *machine, const char *lines)
+{
+    struct record record;
+    int64_t low, high;
+
+    if (record_find(lines, "measurement", "clock", "rtc", &record) &&
+        read_interval(&record, "low_hz", "high_hz", &low, &high) &&
+        !encloses(low, high, &machine->config.tsc))
+        return "the enclosure of rtc excludes the truth";
+    return NULL;
+}
+
 const char *random_check_combined(const struct random_machine *machine,
                                   const struct sim_result *result)
 {
@@ -179,5 +191,7 @@ const char *random_check(const struct random_machine *machine, const struct sim_
         wrong = check_statuses(machine, lines);
     for (size_t i = 0; i < RANDOM_CLOCKS && !wrong; i++)
         wrong = check_measurement(machine, lines, i);
+    if (!wrong)
+        wrong = check_rtc(machine, lines);
     return wrong ? wrong : random_check_combined(machine, result);
 }

@@ -208,6 +208,25 @@ static void fail_some(struct random_machine *machine, uint64_t *random)
     config->open_bus_zeros = config->pit.clock.fault != SIM_ABSENT && chance(random, 20);
 }
 
+// The CMOS clock, in windows that are too short for its seconds: a flag that works, or none. From a
+// sequence of its own, so that the other parts of a seed's machine stay what they were.
+static void make_rtc(struct sim_config *config, uint64_t seed)
+{
+    uint64_t random = ~seed;
+    struct sim_rtc *rtc = &config->rtc;
+
+    rtc->flag_works = chance(&random, 40);
+    rtc->rate = (unsigned)sim_random_range(&random, 0, 15);
+    rtc->uip = (enum sim_uip)sim_random_range(&random, SIM_UIP_REAL, SIM_UIP_STUCK);
+    rtc->binary = chance(&random, 50);
+    rtc->hours_12 = chance(&random, 50);
+    rtc->clock.start_ticks = sim_random_range(&random, 0, 86400ull * 32768);
+    rtc->clock.error_ppb =
+        config->cpuid.hypervisor_bit ? 0 : (int64_t)sim_random_range(&random, 0, 200000) - 100000;
+    if (chance(&random, 10))
+        rtc->clock.fault = (enum sim_fault)sim_random_range(&random, SIM_ABSENT, SIM_DEAD_ZEROS);
+}
+
 void random_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms,
                     enum random_kind kind)
 {
@@ -240,6 +259,7 @@ void random_machine(struct random_machine *machine, uint64_t seed, unsigned wind
         if (config->delays.stall_count > 1)
             machine->statuses[RANDOM_PIT] = "live coarse";
         fail_some(machine, &random);
+        make_rtc(config, seed);
     }
     unsigned ms =
         (unsigned)sim_random_range(&random, kind == RANDOM_SHARP ? window_ms / 2 : 2, window_ms);

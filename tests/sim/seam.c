@@ -153,13 +153,24 @@ void machine_bracket_mmio32(uint64_t address, struct bracket *out)
     close_bracket(access, out);
 }
 
-void machine_bracket_in32(uint16_t port, struct bracket *out)
+static void bracket_port(uint16_t port, unsigned size, struct bracket *out)
 {
     enum sim_access access = ports_access(port);
 
     open_bracket(access, out);
-    out->value = ports_read(port, 4);
+    out->value = ports_read(port, size);
     close_bracket(access, out);
+}
+
+void machine_bracket_in8(uint16_t port, struct bracket *out)
+{
+    bracket_port(port, 1, out);
+    out->value = (uint8_t)out->value;
+}
+
+void machine_bracket_in32(uint16_t port, struct bracket *out)
+{
+    bracket_port(port, 4, out);
 }
 
 void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out)
@@ -184,7 +195,27 @@ void machine_bracket_msr(uint32_t msr, struct bracket *out)
     close_bracket(access, out);
 }
 
+void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
+{
+    enum sim_access access = msr_access(msr);
+
+    open_bracket(access, out);
+    if (!msr_write(msr, written))
+        machine_raise_gp();
+    out->value = 0;
+    close_bracket(access, out);
+}
+
 // --- The rest
+
+void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    sim_operation();
+    if (function != SIM_EFI_RESET_SYSTEM || a > 2 || b || c || d)
+        sim_violation("firmware has no such function", function, a);
+    if (sim.config->efi == SIM_EFI_SOUND)
+        sim_leave(SIM_EFI_RESET, (uint32_t)a);
+}
 
 void machine_halt(void)
 {

@@ -185,10 +185,33 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     hpet_reset();
     oscillator_start(&sim.pm_clock, &config->pm_timer.clock);
     lapic_reset();
+    rtc_reset();
+    oscillator_start(&sim.pvclock, &config->pvclock);
+    sim.pvclock_written = false;
+    oscillator_start(&sim.refcount_clock, &config->refcount);
     uart_reset(&sim.com1, &config->com1, &result->com1);
     uart_reset(&sim.com2, &config->com2, &result->com2);
+    paravirt_reset();
     memory_reset();
     acpi_build();
+}
+
+// The system table and the runtime services, as far as ResetSystem needs them. UEFI 2.10, 4.3.1 and
+// 4.5.1.
+static uint64_t efi_build(enum sim_efi kind)
+{
+    uint64_t runtime = SIM_EFI_SYSTEM_TABLE + 0x1000;
+    uint64_t reset = SIM_EFI_RESET_SYSTEM;
+    uint64_t nowhere = 0x7a00000;
+    uint8_t *table = memory_add(SIM_EFI_SYSTEM_TABLE, 120);
+    uint8_t *services = memory_add(runtime, 136);
+
+    if (kind != SIM_EFI_NO_SIGNATURE)
+        memcpy(table, "IBI SYST", 8);
+    memcpy(table + 88, kind == SIM_EFI_RUNTIME_NOWHERE ? &nowhere : &runtime, 8);
+    memcpy(services, "RUNTSERV", 8);
+    memcpy(services + 104, &reset, 8);
+    return SIM_EFI_SYSTEM_TABLE;
 }
 
 static void boot(struct boot_info *info, const struct sim_config *config)
@@ -208,6 +231,8 @@ static void boot(struct boot_info *info, const struct sim_config *config)
         (struct memory_region){top - 0x10000, 0x10000, MEMORY_ACPI_RECLAIM};
     if (config->acpi.handed_over)
         info->rsdp = sim.rsdp;
+    if (config->efi)
+        info->efi_system_table = efi_build(config->efi);
 }
 
 static void read_screen(char *out)

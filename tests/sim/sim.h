@@ -109,6 +109,21 @@ struct sim_lapic {
     uint32_t version;
 };
 
+// What the update-in-progress bit of the CMOS clock's register A shows.
+enum sim_uip { SIM_UIP_REAL, SIM_UIP_NEVER, SIM_UIP_STUCK };
+
+// The clock is the crystal, 32768 Hz; start_ticks / 32768 are the seconds since midnight. fault
+// SIM_ABSENT: ports 0x70 and 0x71 decode nothing.
+struct sim_rtc {
+    struct sim_clock clock;
+    bool binary, hours_12; // as register B says
+    bool halted;           // register B's SET bit
+    enum sim_uip uip;
+    unsigned rate; // register A's rate selection: the flag ticks every 2^(rate - 1) ticks; 0: never
+    bool flag_works;          // the periodic flag is set without its interrupt: hardware, Xen
+    uint32_t flag_late_ticks; // it is set up to so many ticks late
+};
+
 struct sim_uart {
     bool present;
     bool dead;            // never ready to take a byte
@@ -183,6 +198,54 @@ struct sim_cpuid {
     struct cpuid_words changed;
 };
 
+// --- What hypervisors offer their guests
+
+// A clock page of KVM (by MSR) or Xen (by hypercall). Not present: the MSR raises #GP, the
+// hypercall #UD.
+struct sim_time_page {
+    bool present;
+    uint32_t mul;
+    int8_t shift;
+    uint8_t flags;
+    bool old_only; // KVM: only MSR 0x12 is there
+    bool silent;   // the host never writes to the page
+    bool busy;     // it writes without end
+};
+
+// Hyper-V's reference TSC page; MSR 0x40000021 holds `before` at power-on.
+struct sim_tsc_page {
+    bool present;
+    uint64_t before;
+    uint32_t sequence;
+    uint64_t scale;
+};
+
+// VMware's backdoor: port 0x5658, and the same by VMCALL and VMMCALL.
+struct sim_backdoor {
+    bool port, call;
+    bool gethz; // else that command is not known: QEMU TCG
+    uint64_t tsc_hz;
+    uint32_t bus_hz;
+};
+
+struct sim_paravirt {
+    struct sim_time_page pvclock, xen;
+    int32_t xen_result; // of the hypercall
+    struct sim_tsc_page tsc_page;
+    struct sim_backdoor backdoor;
+};
+
+// What is wrong with UEFI's runtime services.
+enum sim_efi {
+    SIM_EFI_NONE, // not booted by UEFI
+    SIM_EFI_SOUND,
+    SIM_EFI_RETURNS,         // ResetSystem does nothing
+    SIM_EFI_NO_SIGNATURE,    // of the system table
+    SIM_EFI_RUNTIME_NOWHERE, // the system table points where no memory is
+};
+#define SIM_EFI_SYSTEM_TABLE 0x7800000ull
+#define SIM_EFI_RESET_SYSTEM 0x7900000ull
+
 // --- Time
 
 // The kinds of access, each with its latency.
@@ -236,8 +299,13 @@ struct sim_config {
     struct sim_hpet hpet;
     struct sim_pm_timer pm_timer;
     struct sim_lapic lapic;
-    bool open_bus_zeros; // what nothing decodes reads as zeros, not ones
+    struct sim_rtc rtc;
+    struct sim_clock pvclock;  // KVM's, in ns: behind the old MSR 0x12
+    bool pvclock_stable;       // it is the master clock's, derived from the TSC
+    struct sim_clock refcount; // Hyper-V's MSR 0x40000020; its access is SIM_MSR
+    bool open_bus_zeros;       // what nothing decodes reads as zeros, not ones
 
+    struct sim_paravirt paravirt;
     struct sim_cpuid cpuid;
     struct {
         uint32_t index;
@@ -247,6 +315,7 @@ struct sim_config {
     bool unknown_msrs_read_zero; // QEMU TCG; else they raise #GP
 
     struct sim_acpi acpi;
+    enum sim_efi efi;
     struct sim_uart com1, com2;
     enum sim_debugcon debugcon;
     bool screen; // VGA text memory at 0xb8000
@@ -262,7 +331,8 @@ struct sim_config {
 enum sim_exit {
     SIM_DEBUG_EXIT, // value: the byte written to port 0xf4
     SIM_S5,
-    SIM_RESET, // value: the port
+    SIM_RESET,     // value: the port
+    SIM_EFI_RESET, // value: ResetSystem's type
     SIM_HALT,
     SIM_RETURNED, // the guest's function returned
     SIM_HUNG,
@@ -292,6 +362,11 @@ struct sim_result {
     char screen[25 * 81 + 1]; // 25 lines, trailing spaces dropped
     struct sim_violation violations[SIM_VIOLATIONS_MAX];
     size_t violation_count; // may exceed SIM_VIOLATIONS_MAX
+    struct {
+        uint64_t pvclock; // last value written to MSR 0x4b564d01 or 0x12,
+        unsigned pvclock_writes;
+        uint64_t reference_tsc; // and that of MSR 0x40000021
+    } left;
 };
 
 // --- Describing a machine
@@ -320,6 +395,11 @@ void sim_set_cpu(struct sim_config *config, const char vendor[12], uint32_t max_
 // Adds a CPUID leaf for all sub-leaves, or replaces it.
 void sim_cpuid_set(struct sim_config *config, uint32_t leaf, uint32_t eax, uint32_t ebx,
                    uint32_t ecx, uint32_t edx);
+// Makes a sub-leaf of a leaf that is there; the leaf's own entry then is sub-leaf 0.
+void sim_cpuid_set_subleaf(struct sim_config *config, uint32_t leaf, uint32_t subleaf,
+                           struct cpuid_words words);
+// Sets an MSR's value.
+void sim_msr_set(struct sim_config *config, uint32_t index, uint64_t value);
 // Adds a signature leaf: EAX is the max leaf, the other three hold twelve bytes.
 void sim_cpuid_sign(struct sim_config *config, uint32_t leaf, uint32_t eax,
                     const char signature[12]);

@@ -69,7 +69,7 @@ static const struct expected theirs[] = {
     {"qemu-user-tcg-and-wsl2-pytorch-cpuinfo-pr349", "QEMU TCG", 0, 0, "", NULL, NULL},
     {"virtualbox-hvinterface", "VirtualBox", 0, 0, "", NULL, NULL},
     {"vmware-vmwarelog-core2t6500", "VMware", 2100000, 66000, "", TIMING, "ok"},
-    {"xen-firecracker-t2", "Xen", 2400010, 0, "", NULL, NULL},
+    {"xen-firecracker-t2", "Xen", 2400010, 0, "", "xen-leaf", "ok"},
 };
 
 static struct dump dump;
@@ -119,6 +119,9 @@ static struct sim_config machine_of(const struct expected *expected)
     cpuid->fallback = SIM_ZEROS;
     if (dump.beyond_known && basic && cpuid_equal(dump.beyond, *basic))
         cpuid->fallback = SIM_ECHO;
+    // What else states a rate knows nothing of another machine's.
+    if (expected->tsc_khz && expected->tsc_khz != SIM_TSC_HZ / 1000)
+        config.paravirt.pvclock.present = config.paravirt.backdoor.port = false;
     if (expected->tsc_khz)
         config.tsc = sim_clock_of(expected->tsc_khz * 1000ull, 1);
     if (expected->bus_khz)

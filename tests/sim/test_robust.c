@@ -205,7 +205,7 @@ static void test_everything_but_the_window_is_quick(void **state)
 static void test_wide_scan(void **state)
 {
     (void)state;
-    struct sim_config config = sim_machine("kvm");
+    struct sim_config config = sim_machine("qemu-tcg");
 
     config.options = "window=2ms scan=wide";
     run(&config);

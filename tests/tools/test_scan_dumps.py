@@ -96,8 +96,8 @@ THEIRS = {
         "VMware", claims={"leaf-0x40000010 tsc": 2100000000, "leaf-0x40000010 bus": 66000000},
         passed=["timing-leaf-values", "timing-leaf-reserved", "vendor-max-leaf"],
     ),
-    # EC2: Xen 4.11, whose rates are in its own leaf 3, without 0x40000010.
-    "xen-firecracker-t2": Expected("Xen", passed=["vendor-max-leaf", "max-leaf-plausible"]),
+    # EC2: Xen 4.11, whose rate is in its own leaf 3, 0x249f0a kHz, and not in 0x40000010.
+    "xen-firecracker-t2": Expected("Xen", claims={"xen-leaf tsc": 2400010000}, passed=["vendor-max-leaf", "max-leaf-plausible"]),
 }  # fmt: skip
 
 

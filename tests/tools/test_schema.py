@@ -21,7 +21,7 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 
 # The promise to readers of records: these fields, in every record of that kind. Only ever added to.
 # Fields that came later: records may lack them.
-ADDED = {"start": ["tsc"], "measurement": ["began_ns"]}
+ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"]}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
     "hypervisor": "present vendor signature signature_hex max_leaf interface cpu_vendor"
@@ -30,6 +30,7 @@ FIELDS = {
     "scan": "scan ran bases found text",
     "leaf": "leaf subleaf eax ebx ecx edx",
     "claim": "source clock status hz granularity_hz nominal reason",
+    "compare": "a b clock difference_ppb granularity_ppb agree",
     "clock": "clock status reason detail nominal_hz bits step_ticks"
     " read_min_ns read_median_ns read_p99_ns read_max_ns",
     "measurement": "clock window_ns samples segments low_hz high_hz estimate_hz"

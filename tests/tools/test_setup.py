@@ -10,7 +10,9 @@ SETUP = Path(__file__).resolve().parents[2] / "tools/setup"
 
 # What the script itself needs, from the real machine.
 TOOLS = ("true", "cat", "mktemp", "rm", "sed", "uname", "env")
-RUN_PROGRAMS = ("clang", "ld.lld", "llvm-strip", "nasm", "qemu-system-x86_64", "python3")
+RUN_PROGRAMS = ("clang", "ld.lld", "llvm-strip", "nasm", "qemu-system-x86_64", "python3",
+                "objcopy")  # fmt: skip
+PROGRAMS_BUT_QEMU = [name for name in RUN_PROGRAMS if not name.startswith("qemu")]
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_nothing_missing_does_nothing(machine):
 
 @pytest.mark.parametrize("uid, sudo", [(0, False), (1000, True)])
 def test_only_what_is_missing_is_installed(machine, uid, sudo):
-    status, said, apt = machine("run", ("clang", "ld.lld", "llvm-strip", "python3"), uid, sudo)
+    status, said, apt = machine("run", ("clang", "ld.lld", "llvm-strip", "objcopy", "python3"), uid, sudo)
     assert status == 0
     assert "missing: nasm, qemu-system-x86_64" in said
     update, install = apt.splitlines()
@@ -58,7 +60,7 @@ def test_only_what_is_missing_is_installed(machine, uid, sudo):
 
 
 def test_without_rights_the_command_to_type_is_printed(machine):
-    status, said, apt = machine("run", ("clang", "ld.lld", "llvm-strip", "nasm", "python3"), uid=1000)
+    status, said, apt = machine("run", PROGRAMS_BUT_QEMU, uid=1000)
     assert status == 1
     assert apt == ""
     assert ("sudo apt-get update && sudo apt-get install -y --no-install-recommends "
@@ -66,7 +68,7 @@ def test_without_rights_the_command_to_type_is_printed(machine):
 
 
 def test_without_apt_the_programs_are_named(machine):
-    status, said, _ = machine("run", ("clang", "llvm-strip", "nasm", "python3"), apt=None)
+    status, said, _ = machine("run", ("clang", "llvm-strip", "nasm", "objcopy", "python3"), apt=None)
     assert status == 1
     assert "missing here: ld.lld, qemu-system-x86_64." in said
 

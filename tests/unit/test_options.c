@@ -271,6 +271,27 @@ static unsigned fault(const struct options *options)
     return options->fault;
 }
 
+// Two sources: the second begins as a line of its own, and wins.
+static void test_two_sources(void **state)
+{
+    (void)state;
+    struct options options = parse("window=20ms stop=verdict -- hypertick.efi window=30ms");
+
+    assert_int_equal(options.error_count, 0);
+    assert_int_equal(options.window_ns, 30000000);
+    assert_int_equal(options.stop, STOP_VERDICT);
+    options = parse("a.elf -- -- b.efi --");
+    assert_int_equal(options.error_count, 0);
+    // Within a source nothing has changed, and what was right before stays in force.
+    options = parse("window=20ms -- window=fast");
+    assert_one_error(&options, "window=fast", "a duration such as 100ms, from 1ms to 24h",
+                     "window=20ms");
+    options = parse("-- window=20ms window=30ms");
+    assert_one_error(&options, "window=30ms", "window= only once", "window=30ms");
+    options = parse("window=20ms -- stop=verdict stray");
+    assert_int_equal(options.error_count, 1);
+}
+
 static void test_choices(void **state)
 {
     (void)state;
@@ -285,6 +306,7 @@ static void test_choices(void **state)
         {"exit=qemu", leave, EXIT_QEMU},
         {"exit=acpi", leave, EXIT_ACPI},
         {"exit=reset", leave, EXIT_RESET},
+        {"exit=efi", leave, EXIT_EFI},
         {"exit=halt", leave, EXIT_HALT},
         {"strict=on", strict, true},
         {"strict=off", strict, false},
@@ -301,7 +323,7 @@ static void test_choices(void **state)
         const char *line, *expected, *used;
     } wrong[] = {
         {"stop=never", "precision or verdict", "stop=precision"},
-        {"exit=stage-left", "auto, qemu, acpi, reset or halt", "exit=auto"},
+        {"exit=stage-left", "auto, qemu, acpi, reset, efi or halt", "exit=auto"},
         {"strict=maybe", "on or off", "strict=off"},
         {"scan=deep", "standard or wide", "scan=standard"},
         {"fault=nmi", "none, de, ud, gp, pf or stack", "fault=none"},
@@ -702,6 +724,7 @@ int main(void)
         cmocka_unit_test(test_loader_words),
         cmocka_unit_test(test_more_loader_words_than_fit),
         cmocka_unit_test(test_a_key_given_twice),
+        cmocka_unit_test(test_two_sources),
         cmocka_unit_test(test_white_space),
         cmocka_unit_test(test_the_values_before_the_line_stay),
         cmocka_unit_test(test_what_cannot_be_shown),

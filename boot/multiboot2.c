@@ -1,0 +1,159 @@
+// Multiboot 2: the information structure. Multiboot 2 Specification 2.0, section 3.6.
+#include "boot/doors.h"
+
+struct tag {
+    uint32_t type;
+    uint32_t size; // with this head, without the padding to 8 bytes
+};
+
+enum {
+    TAG_END = 0,
+    TAG_CMDLINE = 1,
+    TAG_LOADER = 2,
+    TAG_MEMORY = 4,
+    TAG_MAP = 6,
+    TAG_FRAMEBUFFER = 8,
+    TAG_EFI64 = 12,
+    TAG_RSDP_1 = 14, // a copy of the table itself
+    TAG_RSDP_2 = 15,
+};
+
+struct memory_tag {
+    struct tag tag;
+    uint32_t lower_kib, upper_kib;
+};
+
+struct map_tag {
+    struct tag tag;
+    uint32_t entry_size, version;
+};
+
+struct __attribute__((packed)) map_entry {
+    uint64_t base, length;
+    uint32_t type, reserved;
+};
+
+struct __attribute__((packed)) framebuffer_tag {
+    struct tag tag;
+    uint64_t address;
+    uint32_t pitch, width, height;
+    uint8_t bits, type;
+    uint16_t reserved;
+    uint8_t red_position, red_size, green_position, green_size, blue_position, blue_size;
+};
+#define FRAMEBUFFER_DIRECT 1
+
+_Static_assert(sizeof(struct map_entry) == 24 && sizeof(struct framebuffer_tag) == 38,
+               "fixed by the specification");
+
+#define RSDP_1_BYTES 20 // ACPI 6.5, section 5.2.5.3
+
+// A bound on the tags: the specification names 22 kinds.
+#define TAGS_MAX 64
+
+static void parse_map(struct boot_info *boot, const struct phys *phys, uint64_t address,
+                      uint32_t size)
+{
+    const struct map_tag *map = phys_view(phys, address, sizeof(*map));
+
+    if (!map || size < sizeof(*map) || map->entry_size < sizeof(struct map_entry)) {
+        boot_note(boot, "memory map: the Multiboot tag at 0x%llx is too short",
+                  (unsigned long long)address);
+        return;
+    }
+    uint32_t left = size - (uint32_t)sizeof(*map);
+    address += sizeof(*map);
+    for (unsigned i = 0; left >= map->entry_size; i++, left -= map->entry_size) {
+        const struct map_entry *entry = phys_view(phys, address, sizeof(*entry));
+        if (!entry) {
+            boot_note(boot, "memory map: the entry at 0x%llx cannot be read",
+                      (unsigned long long)address);
+            return;
+        }
+        if (!boot_add_region(boot, i, entry->base, entry->length, entry->type))
+            return;
+        address += map->entry_size;
+    }
+}
+
+static void parse_framebuffer(struct boot_info *boot, const struct framebuffer_tag *tag)
+{
+    if (tag->type != FRAMEBUFFER_DIRECT)
+        return; // a palette, or VGA text, which needs no description
+    boot->framebuffer = (struct framebuffer){
+        .address = tag->address,
+        .pitch = tag->pitch,
+        .width = tag->width,
+        .height = tag->height,
+        .bits = tag->bits,
+        .red = {tag->red_position, tag->red_size},
+        .green = {tag->green_position, tag->green_size},
+        .blue = {tag->blue_position, tag->blue_size},
+    };
+}
+
+static void parse_tag(struct boot_info *boot, const struct phys *phys, const struct tag *tag,
+                      uint64_t address)
+{
+    const struct memory_tag *memory = phys_view(phys, address, sizeof(*memory));
+    const struct framebuffer_tag *screen = phys_view(phys, address, sizeof(*screen));
+    uint64_t body = address + sizeof(*tag);
+
+    switch (tag->type) {
+    case TAG_CMDLINE:
+        boot_copy_string(boot, phys, body, "command line", boot->cmdline, sizeof(boot->cmdline));
+        break;
+    case TAG_LOADER:
+        boot_copy_string(boot, phys, body, "loader's name", boot->loader, sizeof(boot->loader));
+        break;
+    case TAG_MEMORY:
+        // The map says more, and comes later or not at all.
+        if (memory && tag->size >= sizeof(*memory) && boot->region_count == 0) {
+            boot_add_region(boot, 0, 0, (uint64_t)memory->lower_kib << 10, MEMORY_RAM);
+            boot_add_region(boot, 1, 1u << 20, (uint64_t)memory->upper_kib << 10, MEMORY_RAM);
+        }
+        break;
+    case TAG_MAP:
+        boot->region_count = 0;
+        parse_map(boot, phys, address, tag->size);
+        break;
+    case TAG_FRAMEBUFFER:
+        if (screen && tag->size >= sizeof(*screen))
+            parse_framebuffer(boot, screen);
+        break;
+    case TAG_RSDP_1:
+    case TAG_RSDP_2:
+        // The newer one counts, whichever comes first.
+        if (tag->size >= sizeof(*tag) + RSDP_1_BYTES &&
+            (tag->type == TAG_RSDP_2 || boot->rsdp == 0))
+            boot->rsdp = body;
+        break;
+    default:
+        break;
+    }
+}
+
+void multiboot2_parse(struct boot_info *boot, const struct phys *phys, uint64_t address)
+{
+    const struct tag *head = phys_view(phys, address, sizeof(*head)); // the total size, reserved
+
+    boot->protocol = BOOT_MULTIBOOT2;
+    if (!head) {
+        boot_note(boot, "the Multiboot 2 information at 0x%llx cannot be read",
+                  (unsigned long long)address);
+        return;
+    }
+    uint64_t end = address + head->type;
+    uint64_t at = address + sizeof(*head);
+    for (unsigned i = 0; i < TAGS_MAX; i++) {
+        const struct tag *tag = phys_view(phys, at, sizeof(*tag));
+        if (!tag || at + sizeof(*tag) > end || tag->size < sizeof(*tag) || tag->size > end - at)
+            break;
+        if (tag->type == TAG_END)
+            return;
+        parse_tag(boot, phys, tag, at);
+        at += (tag->size + 7ull) & ~7ull;
+    }
+    boot_note(boot, "the Multiboot 2 information is cut off at its tag at 0x%llx",
+              (unsigned long long)at);
+}

@@ -1,0 +1,93 @@
+// VMware's backdoor: GETHZ gives TSC and bus in hertz. Linux arch/x86/kernel/cpu/vmware.c and
+// arch/x86/include/asm/vmware.h; open-vm-tools lib/include/backdoor_def.h. QEMU answers it too
+// (hw/i386/vmport.c), so each claim says who did.
+#include <machine.h>
+
+#include "kernel/claims/claims.h"
+#include "lib/text.h"
+
+#define PORT_SOURCE "vmware-port"
+#define CALL_SOURCE "vmware-call"
+
+#define MAGIC                0x564d5868u // BDOOR_MAGIC, "VMXh"
+#define PORT                 0x5658u     // BDOOR_PORT, "VX"
+#define GETVERSION           10          // BDOOR_CMD_GETVERSION
+#define GETHZ                45          // BDOOR_CMD_GETHZ
+#define UNANSWERED           UINT32_MAX // EBX going in, and coming out where a command is not known
+#define TIMING_VMMCALL       (1u << 0)  // ECX of leaf 0x40000010, CPUID_VMWARE_FEATURES_ECX_VMMCALL
+#define TIMING_VMCALL        (1u << 1)  // CPUID_VMWARE_FEATURES_ECX_VMCALL
+#define MILLIHERTZ_PER_HERTZ 1000u
+
+// False: the instruction raised an exception.
+static bool ask(enum machine_call call, uint32_t command, struct machine_registers *registers)
+{
+    *registers = (struct machine_registers){
+        .rax = MAGIC,
+        .rbx = UNANSWERED,
+        .rcx = command,
+        .rdx = call == CALL_PORT ? PORT : 0,
+    };
+    if (!machine_call(call, registers))
+        return false;
+    registers->rax &= UINT32_MAX;
+    registers->rbx &= UINT32_MAX;
+    registers->rcx &= UINT32_MAX;
+    return true;
+}
+
+static void state(struct claim *claim, const char *source, enum claim_clock clock, uint64_t hertz,
+                  const char *who)
+{
+    uint64_t rate;
+
+    if (__builtin_mul_overflow(hertz, MILLIHERTZ_PER_HERTZ, &rate))
+        rate = UINT64_MAX;
+    claim_stated(claim, source, clock, false, rate, MILLIHERTZ_PER_HERTZ, "%s", who);
+}
+
+static size_t collect_by(enum machine_call call, const char *source, const char *who,
+                         struct claim out[2])
+{
+    struct machine_registers registers;
+
+    if (!ask(call, GETVERSION, &registers)) {
+        claim_absent(out, source, CLAIM_TSC, false, "the call raises #UD");
+        return 1;
+    }
+    if (registers.rbx == MAGIC) {
+        if (ask(call, GETHZ, &registers) && registers.rbx != UNANSWERED) {
+            state(&out[0], source, CLAIM_TSC, registers.rbx << 32 | registers.rax, who);
+            state(&out[1], source, CLAIM_BUS, registers.rcx, who);
+            return 2;
+        }
+        claim_absent(out, source, CLAIM_TSC, false, "%s, but does not know GETHZ", who);
+        return 1;
+    }
+    claim_absent(out, source, CLAIM_TSC, false, "%s",
+                 call == CALL_PORT ? "nothing answers at port 0x5658" : "the call is not answered");
+    return 1;
+}
+
+static size_t collect_vmware(const struct platform *platform, struct claim *out, size_t max)
+{
+    const struct scan *scan = &platform->scan;
+    const struct signature *vendor = scan_vendor(scan);
+    bool vmware = scan_has_vendor(scan, "VMware");
+    const char *who = vmware   ? "VMware answers"
+                      : vendor ? "QEMU's vmport answers"
+                               : "it answers without VMware's leaves";
+    size_t count;
+
+    if (!scan->present || (vendor && !vmware && !text_equal(vendor->vendor, "KVM") &&
+                           !text_equal(vendor->vendor, "QEMU TCG")))
+        return claim_foreign(out, max, PORT_SOURCE, false, "neither VMware nor QEMU");
+    if (max < 4)
+        return 0;
+    count = collect_by(CALL_PORT, PORT_SOURCE, who, out);
+    if (vmware && scan->timing_in_range && scan->timing.ecx & (TIMING_VMMCALL | TIMING_VMCALL))
+        count += collect_by((scan->timing.ecx & TIMING_VMCALL) ? CALL_VMCALL : CALL_VMMCALL,
+                            CALL_SOURCE, who, out + count);
+    return count;
+}
+
+const struct claim_source claim_vmware_port = {.name = PORT_SOURCE, .collect = collect_vmware};

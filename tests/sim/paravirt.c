@@ -1,0 +1,184 @@
+// What hypervisors offer their guests about time: KVM's and Xen's clock pages, Hyper-V's reference
+// TSC page, VMware's backdoor. A page of the guest is one of the kernel's own variables here, so
+// the addresses that it gives are this process's.
+#include "tests/sim/model.h"
+
+#include <string.h>
+
+#include "lib/hyperv_page.h"
+#include "lib/pvclock.h"
+
+#define MSR_PVCLOCK_OLD   0x12
+#define MSR_PVCLOCK       0x4b564d01
+#define MSR_REFERENCE_TSC 0x40000021
+#define MSR_ENABLE        1u
+#define PAGE_SIZE         4096
+
+void paravirt_reset(void)
+{
+    memset(&sim.result->left, 0, sizeof(sim.result->left));
+    sim.result->left.reference_tsc = sim.config->paravirt.tsc_page.before;
+}
+
+static void fill_time(struct pvclock_time *page, const struct sim_time_page *time)
+{
+    if (time->silent)
+        return;
+    *page = (struct pvclock_time){
+        .version = time->busy ? 3 : 2,
+        .tsc_timestamp = sim_tsc(),
+        .system_time = sim.now_fs / FS_PER_NS,
+        .mul = time->mul,
+        .shift = time->shift,
+        .flags = time->flags,
+    };
+}
+
+static void *guest_page(uint64_t address, uint64_t alignment, uint64_t length)
+{
+    if (address % alignment || address % PAGE_SIZE + length > PAGE_SIZE) {
+        sim_violation("a page that does not lie as it must", address, length);
+        return NULL;
+    }
+    return (void *)(uintptr_t)address;
+}
+
+static bool write_pvclock(uint32_t msr, uint64_t value)
+{
+    const struct sim_time_page *time = &sim.config->paravirt.pvclock;
+
+    if (!time->present || (time->old_only && msr != MSR_PVCLOCK_OLD))
+        return false;
+    sim.result->left.pvclock = value;
+    sim.result->left.pvclock_writes++;
+    if (value & MSR_ENABLE) {
+        struct pvclock_time *page = guest_page(value & ~(uint64_t)MSR_ENABLE, 4, sizeof(*page));
+        if (page)
+            fill_time(page, time);
+    }
+    return true;
+}
+
+static bool write_reference_tsc(uint64_t value)
+{
+    const struct sim_tsc_page *config = &sim.config->paravirt.tsc_page;
+
+    if (!config->present)
+        return false;
+    sim.result->left.reference_tsc = value;
+    if (value != config->before && value & MSR_ENABLE) {
+        struct hyperv_page *page = guest_page(value & ~(uint64_t)MSR_ENABLE, PAGE_SIZE, PAGE_SIZE);
+        if (page)
+            *page = (struct hyperv_page){.sequence = config->sequence, .scale = config->scale};
+    }
+    return true;
+}
+
+bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok)
+{
+    switch (msr) {
+    case MSR_PVCLOCK:
+    case MSR_PVCLOCK_OLD:
+        *ok = write_pvclock(msr, value);
+        return true;
+    case MSR_REFERENCE_TSC:
+        *ok = write_reference_tsc(value);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool paravirt_read_msr(uint32_t msr, uint64_t *value)
+{
+    if (msr != MSR_REFERENCE_TSC || !sim.config->paravirt.tsc_page.present)
+        return false;
+    *value = sim.result->left.reference_tsc;
+    return true;
+}
+
+// --- Calls
+
+static void answer_backdoor(struct machine_registers *r)
+{
+    enum { MAGIC = 0x564d5868, GETVERSION = 10, GETHZ = 45 };
+    const struct sim_backdoor *backdoor = &sim.config->paravirt.backdoor;
+
+    if ((uint32_t)r->rax != MAGIC)
+        sim_violation("a backdoor call without its magic number", r->rax, r->rcx);
+    switch (r->rcx) {
+    case GETVERSION:
+        r->rax = 6;
+        r->rbx = MAGIC;
+        r->rcx = 2;
+        break;
+    case GETHZ:
+        if (!backdoor->gethz) {
+            r->rbx = UINT32_MAX;
+            break;
+        }
+        r->rax = (uint32_t)backdoor->tsc_hz;
+        r->rbx = backdoor->tsc_hz >> 32;
+        r->rcx = backdoor->bus_hz;
+        break;
+    default:
+        sim_violation("a backdoor command that the design does not use", r->rcx, r->rax);
+    }
+}
+
+static void answer_xen(struct machine_registers *r)
+{
+    struct {
+        uint16_t domain, size;
+        uint32_t space;
+        uint64_t index, frame;
+    } map;
+    uint8_t *page;
+
+    memcpy(&map, (const void *)(uintptr_t)r->rsi, sizeof(map));
+    if (r->rax != 12 || r->rdi != 7 || map.domain != 0x7ff0 || map.space || map.index)
+        sim_violation("a hypercall that the design does not use", r->rax, r->rdi);
+    r->rax = (uint64_t)(int64_t)sim.config->paravirt.xen_result;
+    page = guest_page(map.frame * PAGE_SIZE, PAGE_SIZE, PAGE_SIZE);
+    if (r->rax == 0 && page) {
+        memset(page, 0xee, 32);
+        fill_time((struct pvclock_time *)(page + 32), &sim.config->paravirt.xen);
+    }
+}
+
+static bool call(enum machine_call kind, struct machine_registers *r)
+{
+    const struct sim_paravirt *config = &sim.config->paravirt;
+    bool amd = cpuid_answer(0, 0).ebx == 0x68747541; // "Auth"
+
+    if (kind == CALL_PORT) {
+        if ((uint16_t)r->rdx != 0x5658)
+            sim_violation("a call by another port than VMware's", r->rdx, r->rcx);
+        if (config->backdoor.port) {
+            answer_backdoor(r);
+        } else {
+            policy_check(SPACE_PORT, (uint16_t)r->rdx, false, 0);
+            r->rax = sim_open_bus();
+        }
+        return true;
+    }
+    // The other vendor's instruction is none.
+    if (kind != (amd ? CALL_VMMCALL : CALL_VMCALL) && !config->backdoor.call)
+        return false;
+    if (config->backdoor.call)
+        answer_backdoor(r);
+    else if (config->xen.present)
+        answer_xen(r);
+    else
+        return false;
+    return true;
+}
+
+bool machine_call(enum machine_call kind, struct machine_registers *r)
+{
+    sim_operation();
+    sim_before(SIM_MSR);
+    bool ok = call(kind, r);
+    sim_after(SIM_MSR);
+    return ok;
+}
