@@ -1,5 +1,7 @@
 #include "kernel/audit.h"
 
+#include <machine.h>
+
 #include "kernel/cpuid_log.h"
 #include "lib/text.h"
 
@@ -37,10 +39,15 @@ void audit_run(struct audit *audit, const struct platform *platform, const struc
     audit->count = 0;
     if (platform->options.checks == CHECKS_OFF)
         return;
+    audit->cycles = machine_tsc();
+    audit->scan_cycles = platform->scan_cycles;
+    audit->scan_executions = cpuid_log_executions();
     cpuid_log_repeat(&repeat, &platform->scan);
     check_read(&platform->cpuid, &platform->scan);
     input.leaves = cpuid_log_entries(&input.leaf_count, &dropped);
     audit->count = check_run(&input, audit->checks);
+    audit->cycles = machine_tsc() - audit->cycles;
+    audit->executions = cpuid_log_executions() - audit->scan_executions;
 }
 
 const struct check *audit_find(const struct audit *audit, const char *id)

@@ -8,6 +8,9 @@
 struct audit {
     struct check checks[CHECKS_MAX];
     size_t count; // 0: checks=off
+    // What it took, and the scans before it: TSC cycles, and executions of CPUID.
+    uint64_t scan_cycles, cycles;
+    uint32_t scan_executions, executions;
 };
 
 // After the window: reads every CPUID leaf a second time, and runs the checks.

@@ -9,6 +9,7 @@ static struct {
     struct cpuid_entry entries[ENTRIES_MAX];
     size_t count;
     uint32_t dropped;
+    uint32_t executions;
 } seen;
 
 static bool extend(struct cpuid_entry *entry, uint32_t leaf, uint32_t subleaf,
@@ -30,6 +31,7 @@ static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)
     struct cpuid_words words = cpuid_read(&seen.source, leaf, subleaf);
 
     (void)context;
+    seen.executions++;
     if (seen.count && extend(&seen.entries[seen.count - 1], leaf, subleaf, words))
         return words;
     for (size_t i = 0; i < seen.count; i++)
@@ -48,6 +50,7 @@ struct cpuid_source cpuid_log_over(struct cpuid_source source)
     seen.source = source;
     seen.count = 0;
     seen.dropped = 0;
+    seen.executions = 0;
     return (struct cpuid_source){read, NULL};
 }
 
@@ -70,7 +73,13 @@ void cpuid_log_repeat(struct cpuid_repeat *repeat, const struct scan *scan)
         for (uint32_t n = 0; n < seen.entries[i].count; n++, entry.leaf += entry.stride)
             cpuid_repeat_add(repeat, scan, &entry,
                              cpuid_read(&seen.source, entry.leaf, entry.subleaf));
+        seen.executions += seen.entries[i].count;
     }
+}
+
+uint32_t cpuid_log_executions(void)
+{
+    return seen.executions;
 }
 
 const struct cpuid_entry *cpuid_log_entries(size_t *count, uint32_t *dropped)

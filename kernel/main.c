@@ -133,7 +133,9 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     require_memory();
 
     platform.cpuid = cpuid_log_start();
+    platform.scan_cycles = machine_tsc();
     scan_run(&platform.scan, &platform.cpuid, platform.options.scan_wide, report_scan_progress);
+    platform.scan_cycles = machine_tsc() - platform.scan_cycles;
     report_detection(&platform);
 
     size_t claim_count = claims_collect(&platform, claims, CLAIMS_MAX);
@@ -150,7 +152,6 @@ _Noreturn void kernel_main(const struct boot_info *boot)
 
     judge(&judged, &platform, claims, claim_count, &measurement, &audit);
     report_verdicts(&judged, &measurement);
-    report_checks(audit.checks, audit.count, platform.options.checks == CHECKS_LIST,
-                  platform.options.strict);
+    report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
     finish(start_tsc, measurement.tsc_millihertz);
 }

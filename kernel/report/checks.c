@@ -6,8 +6,8 @@ static void record_check(const struct check *check)
     emit_record("check");
     record_string("id", check->rule->id);
     record_string("result", check_result_word(check->result));
-    record_string("proposal", check->rule->proposal);
     record_string("detail", check->detail);
+    record_string("proposal", check->rule->proposal);
     emit_record_end();
 }
 
@@ -30,9 +30,8 @@ void report_checks(const struct check *checks, size_t count, bool list, bool str
 
     for (size_t i = 0; i < count; i++)
         results[checks[i].result]++;
-    if (count)
-        emit_text("\nChecks of the CPUID conventions: %u passed, %u failed, %u skipped\n",
-                  results[CHECK_PASS], results[CHECK_FAIL], results[CHECK_SKIP]);
+    emit_text("\nChecks of the CPUID conventions: %u passed, %u failed, %u skipped\n",
+              results[CHECK_PASS], results[CHECK_FAIL], results[CHECK_SKIP]);
     for (size_t i = 0; i < count; i++) {
         const struct check *check = &checks[i];
         record_check(check);
@@ -44,4 +43,17 @@ void report_checks(const struct check *checks, size_t count, bool list, bool str
         emit_text("        rule:  %s\n", check->rule->explanation);
         emit_text("        found: %s\n", check->detail);
     }
+}
+
+void report_audit(const struct audit *audit, bool list, bool strict)
+{
+    if (!audit->count)
+        return;
+    report_checks(audit->checks, audit->count, list, strict);
+    emit_record("audit");
+    record_u64("scan_cycles", audit->scan_cycles);
+    record_u64("scan_executions", audit->scan_executions);
+    record_u64("audit_cycles", audit->cycles);
+    record_u64("audit_executions", audit->executions);
+    emit_record_end();
 }

@@ -30,6 +30,8 @@ void report_measurement(const struct measurement *measurement);
 // report/checks.c
 // `list`: those that did not fail as well. `strict`: a failed one is a failure of the run.
 void report_checks(const struct check *checks, size_t count, bool list, bool strict);
+// The same with what the audit took; nothing with checks=off.
+void report_audit(const struct audit *audit, bool list, bool strict);
 
 // report/verdicts.c
 void report_verdicts(const struct judged *judged, const struct measurement *measurement);

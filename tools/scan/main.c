@@ -115,11 +115,11 @@ static void tell_about_dump(void)
                   dump.others);
     if (dump.missing && dump.beyond_known)
         emit_note("info",
-                  "%u leaves are not in the dump: taken as zeros, and beyond every block as "
-                  "0x%08x is",
+                  "%u reads found no leaf in the dump: zeros, and beyond every block what 0x%08x "
+                  "gives",
                   dump.missing, dump.beyond_leaf);
     else if (dump.missing)
-        emit_note("info", "%u leaves are not in the dump: taken as zeros", dump.missing);
+        emit_note("info", "%u reads found no leaf in the dump: zeros", dump.missing);
 }
 
 static enum status conclude(size_t check_count)
