@@ -15,7 +15,7 @@ struct platform {
     struct options options;
     struct acpi_tables acpi;
     struct scan scan;
-    uint64_t scan_cycles; // TSC cycles that the scans took
+    uint64_t scan_cycles;  // TSC cycles that the scans took
     uint64_t memory_bytes; // RAM that the memory map lists, 0 if there is no map
     uint64_t memory_top;   // highest RAM address
 };

@@ -18,26 +18,6 @@
 
 #define WINDOW "window=100ms precision=0"
 
-// Fails unless exactly these checks failed; ids with a space behind each.
-static void expect_failed(const char *expected)
-{
-    const char *lines = result.com2.bytes;
-    char failed[256] = "";
-    struct record record;
-
-    while (record_next(&lines, &record)) {
-        size_t used = strlen(failed);
-        if (strncmp(record.line, "{\"record\":\"check\"", 17) == 0 &&
-            record_is(&record, "result", "fail"))
-            assert_int_equal(
-                sscanf(record.line, "{\"record\":\"check\",\"id\":\"%60[a-z0-9-]", failed + used),
-                1);
-        if (strlen(failed) > used)
-            strcat(failed, " ");
-    }
-    assert_string_equal(failed, expected);
-}
-
 static void expect_result(const char *id, const char *outcome, const char *detail)
 {
     struct record record = find("check", "id", id);

@@ -129,19 +129,6 @@ static struct sim_config machine_of(const struct expected *expected)
     return config;
 }
 
-static void expect_failed(const char *expected)
-{
-    const char *lines = result.com2.bytes;
-    char failed[256] = "", id[61];
-    struct record record;
-
-    while (record_next(&lines, &record))
-        if (sscanf(record.line, "{\"record\":\"check\",\"id\":\"%60[a-z0-9-]", id) == 1 &&
-            record_is(&record, "result", "fail"))
-            strcat(strcat(failed, id), " ");
-    assert_string_equal(failed, expected);
-}
-
 static void check_dump(const struct expected *expected)
 {
     struct sim_config config = machine_of(expected);
