@@ -76,7 +76,8 @@ SIM_TEST_C  := $(wildcard tests/sim/test_*.c)
 SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
 
 # hypertick-scan, for the host: tools/scan/, all of lib/, and what of kernel/ needs no machine.
-SCAN_CFLAGS := $(COMMON) -g -O2 -Itools/scan
+# _GNU_SOURCE: it stays on one CPU, by sched_setaffinity.
+SCAN_CFLAGS := $(COMMON) -D_GNU_SOURCE -g -O2 -Itools/scan
 SCAN_C      := $(sort $(wildcard tools/scan/*.c) $(filter-out lib/memory.c,$(wildcard lib/*.c))) \
                kernel/cpuid_log.c \
                $(addprefix kernel/report/,checks.c claims.c detection.c emit.c) \
@@ -309,7 +310,7 @@ $(BUILD)/tidy/tests/sim/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS) -Itests/sim
 $(BUILD)/tidy/tests/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS)
 $(BUILD)/tidy/tools/scan/%.ok: TIDY_CFLAGS = $(SCAN_CFLAGS)
 $(BUILD)/tidy/%.ok: TIDY_CFLAGS = $(IMAGE_CFLAGS)
-$(BUILD)/tidy/%.ok: % $(ALL_H) .clang-tidy tests/.clang-tidy Makefile
+$(BUILD)/tidy/%.ok: % $(ALL_H) .clang-tidy tests/.clang-tidy tools/scan/.clang-tidy Makefile
 	@mkdir -p $(@D)
 	@echo "TIDY   $<"
 	$(Q)clang-tidy --quiet $< -- $(TIDY_CFLAGS) >$@.log 2>&1 || { cat $@.log; exit 1; }

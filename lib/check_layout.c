@@ -188,8 +188,9 @@ enum check_result check_timing_reserved(const struct check_input *input, struct 
 
     if (!words)
         return CHECK_SKIP;
-    return check_say(detail, (words->ecx & ~flags) | words->edx ? CHECK_FAIL : CHECK_PASS,
-                     "ECX 0x%08x, EDX 0x%08x%s", words->ecx, words->edx,
+    bool reserved = (words->ecx & ~flags) || words->edx;
+    return check_say(detail, reserved ? CHECK_FAIL : CHECK_PASS, "ECX 0x%08x, EDX 0x%08x%s",
+                     words->ecx, words->edx,
                      words->ecx & flags ? ", VMware's hypercall flags" : "");
 }
 

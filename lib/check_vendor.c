@@ -123,7 +123,7 @@ static const struct {
 
 static struct cpuid_words mask_of(const struct scan *scan, uint32_t leaf)
 {
-    static const struct cpuid_words nothing, all = {ALL, ALL, ALL, ALL};
+    static const struct cpuid_words nothing = {0, 0, 0, 0}, all = {ALL, ALL, ALL, ALL};
 
     for (size_t i = 0; i < ARRAY_SIZE(changing); i++)
         if (changing[i].leaf == leaf)

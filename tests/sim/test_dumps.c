@@ -72,7 +72,7 @@ static const struct expected theirs[] = {
     {"xen-firecracker-t2", "Xen", 2400010, 0, "", "xen-leaf", "ok"},
 };
 
-static struct dump dump;
+static struct dump recording;
 
 static bool read_dump(const char *folder, const char *name)
 {
@@ -83,26 +83,26 @@ static bool read_dump(const char *folder, const char *name)
     file = fopen(path, "r");
     if (!file)
         return false;
-    dump_start(&dump);
+    dump_start(&recording);
     while (fgets(line, sizeof(line), file))
-        if (!dump_line(&dump, line, strcspn(line, "\n")))
-            fail_msg("%s:%u: %s", path, dump.lines, dump.error);
+        if (!dump_line(&recording, line, strcspn(line, "\n")))
+            fail_msg("%s:%u: %s", path, recording.lines, recording.error);
     fclose(file);
-    assert_true(dump_end(&dump));
+    assert_true(dump_end(&recording));
     return true;
 }
 
-// A machine of KVM's devices with the CPUID of the dump.
+// A machine of KVM's devices with the CPUID of the recording.
 static struct sim_config machine_of(const struct expected *expected)
 {
     struct sim_config config = sim_machine("kvm");
     struct sim_cpuid *cpuid = &config.cpuid;
-    const struct cpuid_words *basic = highest_basic(&dump, 0);
+    const struct cpuid_words *basic = highest_basic(&recording, 0);
 
     config.options = "window=100ms precision=0";
     cpuid->count = 0;
-    for (size_t i = 0; i < dump.count; i++) {
-        const struct cpuid_entry *entry = &dump.leaves[i];
+    for (size_t i = 0; i < recording.count; i++) {
+        const struct cpuid_entry *entry = &recording.leaves[i];
         assert_true(cpuid->count < SIM_CPUID_MAX);
         cpuid->entries[cpuid->count].leaf = entry->leaf;
         cpuid->entries[cpuid->count].subleaf = entry->subleaf;
@@ -111,13 +111,13 @@ static struct sim_config machine_of(const struct expected *expected)
             cpuid->hypervisor_bit = entry->words.ecx & PRESENT_BIT;
     }
     // Excerpts begin at some higher leaf.
-    if (!lookup(&dump, 0, 0)) {
+    if (!lookup(&recording, 0, 0)) {
         sim_cpuid_set(&config, 0, 0xd, 0x756e6547, 0x6c65746e, 0x49656e69);
         sim_cpuid_set(&config, 1, 0x000506e3, 0x00000800, 0, 0);
         cpuid->hypervisor_bit = true;
     }
     cpuid->fallback = SIM_ZEROS;
-    if (dump.beyond_known && basic && cpuid_equal(dump.beyond, *basic))
+    if (recording.beyond_known && basic && cpuid_equal(recording.beyond, *basic))
         cpuid->fallback = SIM_ECHO;
     // What else states a rate knows nothing of another machine's.
     if (expected->tsc_khz && expected->tsc_khz != SIM_TSC_HZ / 1000)

@@ -214,7 +214,7 @@ static bool complain(struct dump *dump, const char *expected, struct cursor line
     text_init(&text, dump->error, sizeof(dump->error));
     text_format(&text, "expected %s; found \"", expected);
     for (size_t i = 0; i < length && i < SHOWN_MAX; i++)
-        text_char(&text, line.at[i] >= 0x20 && line.at[i] <= 0x7e ? line.at[i] : '?');
+        text_format(&text, "%c", line.at[i] >= 0x20 && line.at[i] <= 0x7e ? line.at[i] : '?');
     text_string(&text, length > SHOWN_MAX ? "...\"" : "\"");
     return false;
 }

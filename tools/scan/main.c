@@ -1,6 +1,5 @@
 // hypertick-scan: detection, claims and checks on the user's own machine, or over a dump of
 // another. docs/hypertick-scan.md is the user's side of this file.
-#define _GNU_SOURCE // sched_setaffinity
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -48,8 +47,12 @@ static char *read_file(const char *name, size_t *length)
     *length = 0;
     while (file && bytes && !feof(file) && !ferror(file) && *length < FILE_MAX) {
         *length += fread(bytes + *length, 1, room - *length, file);
-        if (*length == room)
-            bytes = realloc(bytes, room *= 2);
+        if (*length == room) {
+            char *larger = realloc(bytes, room *= 2);
+            if (!larger)
+                free(bytes);
+            bytes = larger;
+        }
     }
     if (!file || !bytes || ferror(file)) {
         (void)fprintf(stderr, "hypertick-scan: %s: %s\n", name, strerror(errno));
@@ -146,7 +149,7 @@ static enum status conclude(size_t check_count)
 // `name` NULL: this machine.
 static enum status scan(const char *name, bool list)
 {
-    struct cpuid_repeat repeat;
+    struct cpuid_repeat repeat = {0};
     struct check_input input = {
         .scan = &platform.scan,
         .is_dump = name,
