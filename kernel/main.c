@@ -9,6 +9,7 @@
 #include "kernel/platform.h"
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
+#include "kernel/smp.h"
 #include "kernel/trap.h"
 
 #include "lib/text.h"
@@ -33,6 +34,7 @@ static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
 static struct audit audit;
+static struct smp smp;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -126,6 +128,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     raise_fault(platform.options.fault);
 
     acpi_parse(&platform.acpi, platform.phys, boot->rsdp);
+    smbios_parse(&platform.smbios, platform.phys, boot->smbios);
     count_memory(boot);
     report_platform(&platform, start_tsc);
     report_sinks();
@@ -144,13 +147,17 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     measure_probe(&measurement, &platform);
     measurement.start_tsc = start_tsc;
     report_clocks(&measurement);
+    smp_start(&smp, &platform);
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
     report_measurement(&measurement);
     audit_run(&audit, &platform, claims, claim_count, &measurement);
+    smp_finish(&smp, &platform.options, &measurement);
+    report_vcpus(&smp, &measurement);
     report_leaves();
 
     judge(&judged, &platform, claims, claim_count, &measurement, &audit);
+    judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
     report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
     finish(start_tsc, measurement.tsc_millihertz);

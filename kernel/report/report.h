@@ -33,6 +33,9 @@ void report_checks(const struct check *checks, size_t count, bool list, bool str
 // The same with what the audit took; nothing with checks=off.
 void report_audit(const struct audit *audit, bool list, bool strict);
 
+// report/vcpus.c
+void report_vcpus(const struct smp *smp, const struct measurement *measurement);
+
 // report/verdicts.c
 void report_verdicts(const struct judged *judged, const struct measurement *measurement);
 // Closes the report. `guest_ns` is the time that the run took, or NULL where no rate is known.
