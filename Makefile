@@ -75,7 +75,7 @@ SIM_O       := $(SIM_C:%.c=$(BUILD)/sim/%.o)
 SIM_TEST_C  := $(wildcard tests/sim/test_*.c)
 SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
 
-.PHONY: all efi run check unit sim guest tools-test bench lint coverage fuzz setup clean help
+.PHONY: all efi image run check unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
 all: $(BUILD)/hypertick.elf $(BUILD)/hypertick.bzImage $(if $(HAVE_EFI),efi,efi-missing) ## build build/hypertick.elf, .bzImage and, where gnu-efi is, .efi (the default)
@@ -120,6 +120,11 @@ bench: ## measure accuracy, speed and size: RUNS=20, PEERS=1 for Linux beside it
 	@tools/setup --needed-for bench
 	$(SUBMAKE) all
 	@$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH_FLAGS)
+
+image: ## make build/hypertick.iso and .img for BIOS and UEFI, and qcow2, vmdk, vhdx, vhd
+	@tools/setup --needed-for image
+	$(SUBMAKE) all
+	@tools/image --build $(BUILD)
 
 FUZZ_SECONDS := 30
 fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=30
