@@ -411,23 +411,47 @@ static const char *behind_file_name(const char *line)
     return word.start || separator ? line : second;
 }
 
-void options_parse(struct options *options, const char *line, const char *const *loader_words,
-                   const char *const *clock_names)
+static void parse_line(const struct parser *parser, struct state states[ARRAY_SIZE(keys)],
+                       const struct option_source *source)
+{
+    static const char *const none[] = {NULL};
+    const char *line = source->line;
+    bool begins = true;
+
+    for (;;) {
+        for (size_t i = 0; begins && i < ARRAY_SIZE(keys); i++)
+            states[i].seen = false;
+        if (begins && source->loader_words)
+            line = behind_file_name(line);
+        struct span word = span_take_word(&line);
+        if (!word.length)
+            return;
+        begins = span_is(word, "--");
+        if (!begins)
+            parse_word(parser, states, word, source->loader_words ? source->loader_words : none);
+    }
+}
+
+void options_parse_sources(struct options *options, const struct option_source *sources,
+                           size_t count, const char *const *clock_names)
 {
     struct parser parser = {options, clock_names};
     struct state states[ARRAY_SIZE(keys)];
-    struct span word;
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         states[i] = (struct state){span_of(keys[i].initial), false};
-    line = behind_file_name(line);
-    for (word = span_take_word(&line); word.length; word = span_take_word(&line)) {
-        if (!span_is(word, "--")) {
-            parse_word(&parser, states, word, loader_words);
-            continue;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-            states[i].seen = false;
-        line = behind_file_name(line);
+    for (size_t i = 0; i < count; i++) {
+        size_t error = options->error_count;
+        parse_line(&parser, states, &sources[i]);
+        for (; error < options->error_count && error < OPTION_ERRORS_MAX; error++)
+            options->errors[error].source = sources[i].name;
     }
+}
+
+void options_parse(struct options *options, const char *line, const char *const *loader_words,
+                   const char *const *clock_names)
+{
+    struct option_source source = {NULL, line, loader_words};
+
+    options_parse_sources(options, &source, 1, clock_names);
 }

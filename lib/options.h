@@ -31,9 +31,10 @@ struct expectation {
 #define OPTION_IGNORED_MAX 16
 
 struct option_error {
-    char word[64];     // the word as given, cut to fit
-    char expected[96]; // what was expected, in words
-    char used[48];     // what is used instead
+    const char *source; // the name of the source, NULL: the loader's line
+    char word[64];      // the word as given, cut to fit
+    char expected[96];  // what was expected, in words
+    char used[48];      // what is used instead
 };
 
 struct options {
@@ -74,3 +75,16 @@ void options_default(struct options *options);
 // `clock_names` is the NULL-terminated list of clocks that exist: clocks= is checked against it.
 void options_parse(struct options *options, const char *line, const char *const *loader_words,
                    const char *const *clock_names);
+
+// Where a line of options comes from.
+struct option_source {
+    const char *name; // for messages; it stays where it is. NULL: the loader's line
+    const char *line;
+    // As above, for a loader's line. NULL: a line of another kind, in which no word is dropped or
+    // ignored.
+    const char *const *loader_words;
+};
+
+// The same for several lines, the later ones the stronger: a key may be in each of them once.
+void options_parse_sources(struct options *options, const struct option_source *sources,
+                           size_t count, const char *const *clock_names);

@@ -20,7 +20,8 @@ LINUX64_ENTRY = 0x200
 PT_LOAD, PT_NOTE = 1, 4
 PF_X, PF_W = 1, 2
 PHYS32_ENTRY = 18
-SIZE_MAX = 65536
+# The core of issue 2 alone takes 45 KiB; see docs/boot.md, "Size".
+SIZE_MAX = 98304
 
 
 def program_headers(data: bytes) -> list[dict[str, int]]:
@@ -53,9 +54,10 @@ def check_multiboot(data: bytes) -> None:
     assert (magic + flags + checksum) % 2**32 == 0, "checksum"
     assert flags & ADDRESS_FIELDS, "QEMU takes an ELF64 only with address fields"
     first, *_, last = loads(data)
+    filled = [segment for segment in loads(data) if segment["filesz"]][-1]
     assert load == first["paddr"] and load <= header
     assert offset - (header - load) == first["offset"], "the load address is not where the file says"
-    assert load_end - load == last["offset"] + last["filesz"], "the end of the data"
+    assert load_end - load == filled["offset"] + filled["filesz"], "the end of the data"
     assert bss_end == last["paddr"] + last["memsz"], "the end of bss"
     assert entry == multiboot2_tags(data)[TAG_ENTRY][0], "Multiboot 2 enters elsewhere"
     for segment in loads(data):

@@ -174,6 +174,10 @@ bool msr_write(uint32_t msr, uint64_t value)
 
     if (msr == MSR_APIC_BASE && has_lapic)
         return lapic_write_base(value);
+    if (msr == MSR_PVCLOCK_OLD && sim.config->pvclock.fault != SIM_ABSENT) {
+        write_pair(value);
+        return true;
+    }
     if (paravirt_write_msr(msr, value, &ok))
         return ok;
     if (msr == MSR_X2APIC_ICR && has_lapic && lapic_is_x2apic()) {
@@ -182,10 +186,6 @@ bool msr_write(uint32_t msr, uint64_t value)
     }
     if (is_x2apic_msr(msr) && has_lapic && lapic_is_x2apic()) {
         lapic_write((msr - MSR_X2APIC_FIRST) * 16, (uint32_t)value);
-        return true;
-    }
-    if (msr == MSR_PVCLOCK_OLD && sim.config->pvclock.fault != SIM_ABSENT) {
-        write_pair(value);
         return true;
     }
     sim_violation("write to an MSR that the design does not write", msr, value);

@@ -727,6 +727,48 @@ static void test_random_lines(void **state)
     assert_true(windows > 100); // the lines were not all rubbish
 }
 
+// --- Sources
+
+static struct options parse_three(const char *first, const char *second, const char *third)
+{
+    const struct option_source sources[] = {
+        {"one", first, NULL}, {"two", second, NULL}, {NULL, third, loader_words}};
+    struct options options;
+
+    options_default(&options);
+    options_parse_sources(&options, sources, ARRAY_SIZE(sources), clocks);
+    return options;
+}
+
+static void test_later_sources_are_stronger(void **state)
+{
+    (void)state;
+    struct options options = parse_three("window=10ms exit=halt precision=1ppm",
+                                         "exit=acpi precision=2ppm", "file precision=3ppm");
+    assert_int_equal(options.error_count, 0);
+    assert_int_equal(options.window_ns, 10000000);
+    assert_int_equal(options.exit, EXIT_ACPI);
+    assert_int_equal(options.precision_ppb, 3000);
+    options = parse_three("expect=boot:pvh,vendor:kvm", "", "expect=boot:efi");
+    assert_int_equal(options.error_count, 0);
+    assert_int_equal(options.expect_count, 1);
+    assert_string_equal(options.expect[0].value, "efi");
+}
+
+static void test_errors_name_their_source(void **state)
+{
+    (void)state;
+    struct options options = parse_three("window=10ms window=20ms", "dummy", "window=soon");
+    assert_int_equal(options.error_count, 3);
+    assert_string_equal(options.errors[0].source, "one");
+    assert_string_equal(options.errors[0].expected, "window= only once");
+    assert_string_equal(options.errors[1].source, "two");
+    assert_string_equal(options.errors[1].word, "dummy"); // neither a file name nor a loader's word
+    assert_null(options.errors[2].source);
+    assert_string_equal(options.errors[2].used, "window=20ms"); // of an earlier source
+    assert_int_equal(options.window_ns, 20000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -751,6 +793,8 @@ int main(void)
         cmocka_unit_test(test_long_words_are_cut_visibly),
         cmocka_unit_test(test_more_errors_than_fit_are_counted),
         cmocka_unit_test(test_random_lines),
+        cmocka_unit_test(test_later_sources_are_stronger),
+        cmocka_unit_test(test_errors_name_their_source),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
