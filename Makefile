@@ -75,7 +75,7 @@ SIM_O       := $(SIM_C:%.c=$(BUILD)/sim/%.o)
 SIM_TEST_C  := $(wildcard tests/sim/test_*.c)
 SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
 
-.PHONY: all efi run check unit sim guest tools-test bench lint coverage fuzz setup clean help
+.PHONY: all efi run check check-beds unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
 all: $(BUILD)/hypertick.elf $(if $(HAVE_EFI),efi,efi-missing) ## build build/hypertick.elf and, where gnu-efi is, build/hypertick.efi (the default)
@@ -106,6 +106,10 @@ tools-test: ## run the tests of the programs in tools/
 
 guest: ## run the tests that boot the image
 	@$(PYTHON) tools/check guest
+
+check-beds: ## boot the image in the heavier test beds: docs/testing.md
+	@tools/setup --needed-for check
+	@$(PYTHON) tools/check beds
 
 lint: ## check the format and run every static analyser
 	@tools/setup --needed-for lint
