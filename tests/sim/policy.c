@@ -10,7 +10,7 @@ struct rule {
     enum sim_space space;
     uint64_t first, last;
     enum direction direction;
-    bool virtual_only; // holds only where CPUID says that a hypervisor is present
+    bool virtual_only; // holds only where CPUID shows a hypervisor, by its bit or by a block
     const char *reason;
 };
 
@@ -29,6 +29,8 @@ static const struct rule rules[] = {
     {SPACE_PORT, 0xf4, 0xf4, WRITE, true, "QEMU's exit device has no identification"},
     {SPACE_PORT, 0x64, 0x64, READ, false, "the keyboard controller's status, before a reset"},
     {SPACE_PORT, 0x64, 0x64, WRITE, false, "reset, when there is nothing left to lose"},
+    {SPACE_PORT, 0x510, 0x510, WRITE, true, "fw_cfg shows its signature only to who asks for it"},
+    {SPACE_PORT, 0x511, 0x511, READ, true, "that signature"},
     {SPACE_PORT, 0x3d4, 0x3d5, WRITE, false, "a cursor register tells that a VGA is there"},
     {SPACE_PORT, 0x3d5, 0x3d5, READ, false, "by holding what is written to it"},
     {SPACE_PORT, 0xcf9, 0xcf9, WRITE, false, "reset, when there is nothing left to lose"},
@@ -41,7 +43,7 @@ void policy_check(enum sim_space space, uint64_t address, bool write, uint64_t v
         const struct rule *rule = &rules[i];
         if (rule->space == space && rule->first <= address && address <= rule->last &&
             (rule->direction == WRITE) == write &&
-            (!rule->virtual_only || sim.config->cpuid.hypervisor_bit))
+            (!rule->virtual_only || cpuid_shows_hypervisor()))
             return;
     }
     if (space == SPACE_PORT)
