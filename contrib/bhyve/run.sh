@@ -1,0 +1,24 @@
+#!/bin/sh
+# Boots hypertick in bhyve on FreeBSD, as root, with the package edk2-bhyve. The report is on the
+# terminal.
+#
+#   contrib/bhyve/run.sh [IMAGE]                    # hypertick.img or hypertick.iso
+set -eu
+
+image=${1:-build/hypertick.img}
+case $image in
+*.iso) drive=ahci-cd ;;
+*) drive=ahci-hd ;;
+esac
+
+kldload -n vmm
+status=0
+bhyve -A -H -P -c "${CPUS:-2}" -m 128M \
+    -s 0,hostbridge \
+    -s "3,$drive,$image" \
+    -s 31,lpc \
+    -l com1,stdio \
+    -l bootrom,/usr/local/share/uefi-firmware/BHYVE_UEFI.fd \
+    hypertick || status=$?
+bhyvectl --vm=hypertick --destroy
+[ "$status" -eq 1 ] || echo "bhyve ended with $status, and 1 is a power-off" >&2
