@@ -27,6 +27,6 @@ instance=$(aws ec2 run-instances --image-id "$ami" --instance-type "$type" \
 # The report ends in a power-off, and EC2 keeps the console of a stopped instance.
 aws ec2 wait instance-stopped --instance-ids "$instance" ||
     echo "it has not powered off; the console follows as it is" >&2
-aws ec2 get-console-output --instance-id "$instance" --query Output --output text
+aws ec2 get-console-output --latest --instance-id "$instance" --query Output --output text
 aws ec2 terminate-instances --instance-ids "$instance" >/dev/null
 echo "left: $ami, $snapshot, s3://$bucket/hypertick.img" >&2

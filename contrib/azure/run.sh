@@ -16,13 +16,12 @@ az storage account create --resource-group "$group" --name "$account" --sku Stan
 az storage container create --account-name "$account" --name images
 az storage blob upload --account-name "$account" --container-name images --type page \
     --file "${IMAGE:-build/hypertick.vhd}" --name hypertick.vhd --overwrite
-az image create --resource-group "$group" --name hypertick --os-type Linux \
+# A disk that is attached as it is, unlike an image, needs no agent in it that reports success.
+az disk create --resource-group "$group" --name hypertick --os-type Linux \
     --hyper-v-generation "$generation" \
     --source "https://$account.blob.core.windows.net/images/hypertick.vhd"
-# There is no agent in the image that could report success, so the deployment is not waited for.
-az vm create --resource-group "$group" --name hypertick --image hypertick --size "$size" \
-    --security-type Standard --admin-username hypertick --generate-ssh-keys \
-    --boot-diagnostics-storage "$account" --no-wait
+az vm create --resource-group "$group" --name hypertick --attach-os-disk hypertick --os-type Linux \
+    --size "$size" --security-type Standard --boot-diagnostics-storage "$account" --no-wait
 az vm wait --resource-group "$group" --name hypertick --exists
 sleep 180 # boot, the window, and the copying of the log
 az vm boot-diagnostics get-boot-log --resource-group "$group" --name hypertick

@@ -2,7 +2,9 @@
 # Boots hypertick in bhyve on FreeBSD, as root, with the package edk2-bhyve. The report is on the
 # terminal.
 #
-#   contrib/bhyve/run.sh [IMAGE]                    # hypertick.img or hypertick.iso
+#   contrib/bhyve/run.sh [IMAGE [OPTIONS]]          # hypertick.img or hypertick.iso
+#
+# FreeBSD 13 and before have no fwcfg: there, leave out that line and take the menu's options.
 set -eu
 
 image=${1:-build/hypertick.img}
@@ -18,6 +20,7 @@ bhyve -A -H -P -c "${CPUS:-2}" -m 128M \
     -s "3,$drive,$image" \
     -s 31,lpc \
     -l com1,stdio \
+    -l fwcfg,qemu -f "opt/hypertick/options,string=${2-window=1000ms}" \
     -l bootrom,/usr/local/share/uefi-firmware/BHYVE_UEFI.fd \
     hypertick || status=$?
 bhyvectl --vm=hypertick --destroy

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Imports hypertick's disk into Google Compute Engine, runs it, prints what its first serial port said
-# and removes the instance. Costs money.
+# Imports hypertick's disk into Google Compute Engine, runs it, prints what its first serial port said,
+# leaves the second one's in hypertick.jsonl, and removes the instance. Costs money.
 #
 #   contrib/gcp/run.sh BUCKET ZONE [MACHINE_TYPE]
 set -eu
@@ -23,5 +23,6 @@ gcloud compute instances create "$name" --zone "$zone" --machine-type "$type" --
     --no-shielded-secure-boot
 sleep 90 # boot, the window, and the copying of the serial port
 gcloud compute instances get-serial-port-output "$name" --zone "$zone" --port 1
+gcloud compute instances get-serial-port-output "$name" --zone "$zone" --port 2 >hypertick.jsonl
 gcloud compute instances delete "$name" --zone "$zone" --quiet
 echo "left: image $name, gs://$bucket/$name.tar.gz" >&2

@@ -4,7 +4,7 @@
 #   contrib/kvmtool/run.sh [OPTIONS]                # of hypertick, as one word: "window=1s"
 set -eu
 
-exec lkvm run --name hypertick \
+exec lkvm run --name hypertick --nodefaults \
     --kernel "${IMAGE:-build/hypertick.bzImage}" \
     --cpus "${CPUS:-2}" --mem 128 \
     --console serial \
