@@ -54,7 +54,7 @@ static void start(const struct boot_info *boot)
     platform.phys = &machine_phys;
     options_default(&platform.options);
     options_parse(&platform.options, boot->cmdline, loader_words(boot->protocol), clock_names);
-    console_open(&platform.options);
+    console_open(&platform);
     emit_start();
 }
 
@@ -148,5 +148,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
 
     judge(&judged, &platform, claims, claim_count, &measurement);
     report_verdicts(&judged, &measurement);
+    report_stopped_sinks();
+    report_page(&platform, &judged, &measurement);
     finish(start_tsc, measurement.tsc_millihertz);
 }

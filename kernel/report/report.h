@@ -11,6 +11,7 @@ void report_banner(const struct boot_info *boot);
 void report_options(const struct options *options);
 void report_platform(const struct platform *platform, uint64_t start_tsc);
 void report_sinks(void);
+void report_stopped_sinks(void); // those that took no more bytes at some point
 
 // report/detection.c
 void report_detection(const struct platform *platform);
@@ -25,6 +26,10 @@ void report_clocks(const struct measurement *measurement);
 void report_window_start(const struct measurement *measurement, const struct options *options);
 void report_window_progress(unsigned percent);
 void report_measurement(const struct measurement *measurement);
+
+// report/page.c: the summary for screens, before report_end
+void report_page(const struct platform *platform, const struct judged *judged,
+                 const struct measurement *measurement);
 
 // report/verdicts.c
 void report_verdicts(const struct judged *judged, const struct measurement *measurement);
