@@ -57,7 +57,7 @@ EFI_FLAGS   := -DGNU_EFI_USE_MS_ABI -fshort-wchar -isystem /usr/include/efi -isy
 EFI_CFLAGS   = $(filter-out -fno-pic,$(IMAGE_CFLAGS)) -fpie $(EFI_FLAGS)
 EFI_C       := boot/collect.c boot/descriptors.c boot/paging.c boot/processor.c \
                $(sort $(wildcard boot/efi/*.c kernel/*.c kernel/*/*.c lib/*.c))
-EFI_ASM     := boot/traps.asm boot/efi/enter.asm
+EFI_ASM     := boot/traps.asm boot/ap.asm boot/efi/enter.asm
 EFI_O       := $(EFI_ASM:%.asm=$(BUILD)/efi/%.o) $(EFI_C:%.c=$(BUILD)/efi/%.o)
 HAVE_EFI    := $(and $(wildcard $(EFI_CRT0)),$(wildcard $(EFI_LIBRARY)))
 

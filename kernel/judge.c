@@ -216,9 +216,25 @@ void judge(struct judged *judged, const struct platform *platform, const struct 
         judge_expectation(judged, platform, measurement, &options->expect[i]);
     if (judged->outcome == OUTCOME_PASS)
         explain_pass(judged, platform, measurement);
-    if (judged->more) {
-        size_t used = text_length(judged->reason);
-        text_print(judged->reason + used, sizeof(judged->reason) - used, ", and %u more",
-                   judged->more);
+}
+
+void judge_vcpus(struct judged *judged, const struct options *options, const struct smp *smp)
+{
+    for (size_t i = 0; i < smp->count; i++) {
+        const struct vcpu *vcpu = &smp->vcpus[i];
+        if (vcpu->status == VCPU_FAULTED)
+            raise(judged, OUTCOME_FAIL, "vCPU %zu raised CPU exception %u", i, vcpu->fault_vector);
+        if (vcpu->verdict == VERDICT_OFF)
+            raise(judged, OUTCOME_FAIL, "vCPU %zu: %s", i, vcpu->reason);
+        if (!options->strict)
+            continue;
+        if (vcpu->status != VCPU_UP)
+            raise(judged, OUTCOME_FAIL, "vCPU %zu is %s", i, vcpu_status_word(vcpu->status));
+        if (vcpu->differences)
+            raise(judged, OUTCOME_FAIL, "vCPU %zu differs from CPU 0", i);
+        if (vcpu->verdict == VERDICT_INCONCLUSIVE)
+            raise(judged, OUTCOME_INCONCLUSIVE, "vCPU %zu: %s", i, vcpu->reason);
     }
+    if (smp->warped)
+        raise(judged, OUTCOME_FAIL, "the TSC goes backwards from one vCPU to another");
 }

@@ -5,6 +5,7 @@
 #include "kernel/leave.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
+#include "kernel/smp.h"
 #include "lib/claim.h"
 
 #define CLAIMS_MAX 48
@@ -27,10 +28,13 @@ struct judged {
     struct judged_expectation expectations[EXPECT_MAX];
     size_t expectation_count;
     enum outcome outcome;
-    unsigned more;    // findings as severe as the one that decided
+    unsigned more;    // further findings as severe as the one that decided
     char reason[192]; // one sentence that says why
 };
 
 // Judges everything. The outcome rules are ruling 2 of the design, written out in docs/verdicts.md.
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
            size_t claim_count, const struct measurement *measurement);
+
+// What the other vCPUs add to the outcome, after judge.
+void judge_vcpus(struct judged *judged, const struct options *options, const struct smp *smp);

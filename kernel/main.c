@@ -9,6 +9,7 @@
 #include "kernel/platform.h"
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
+#include "kernel/smp.h"
 #include "kernel/trap.h"
 
 #include "lib/text.h"
@@ -32,6 +33,7 @@ static const char *const *loader_words(enum boot_protocol protocol)
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
+static struct smp smp;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -71,6 +73,7 @@ _Noreturn static void finish(uint64_t start_tsc, uint64_t tsc_millihertz)
 static void on_fault(const char *summary)
 {
     judged.outcome = OUTCOME_FAIL;
+    judged.more = 0;
     text_print(judged.reason, sizeof(judged.reason), "%s", summary);
     emit_point(false, NULL, "no CPU exception");
     report_end(&judged, NULL);
@@ -125,6 +128,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     raise_fault(platform.options.fault);
 
     acpi_parse(&platform.acpi, platform.phys, boot->rsdp);
+    smbios_parse(&platform.smbios, platform.phys, boot->smbios);
     count_memory(boot);
     report_platform(&platform, start_tsc);
     report_sinks();
@@ -141,12 +145,16 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     measure_probe(&measurement, &platform);
     measurement.start_tsc = start_tsc;
     report_clocks(&measurement);
+    smp_start(&smp, &platform);
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
     report_measurement(&measurement);
+    smp_finish(&smp, &platform.options, &measurement);
+    report_vcpus(&smp, &measurement);
     report_leaves();
 
     judge(&judged, &platform, claims, claim_count, &measurement);
+    judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
     report_stopped_sinks();
     report_page(&platform, &judged, &measurement);

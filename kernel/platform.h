@@ -7,6 +7,7 @@
 #include "lib/options.h"
 #include "lib/phys.h"
 #include "lib/scan.h"
+#include "lib/smbios.h"
 
 struct platform {
     const struct boot_info *boot;
@@ -14,6 +15,7 @@ struct platform {
     struct cpuid_source cpuid; // records every leaf that it reads
     struct options options;
     struct acpi_tables acpi;
+    struct smbios smbios;
     struct scan scan;
     uint64_t memory_bytes; // RAM that the memory map lists, 0 if there is no map
     uint64_t memory_top;   // highest RAM address

@@ -7,6 +7,7 @@
 #include "kernel/console/console.h"
 #include "kernel/leave.h"
 #include "kernel/report/emit.h"
+#include "kernel/smp.h"
 #include "lib/text.h"
 
 // What boot/traps.asm pushes, lowest address first.
@@ -130,6 +131,8 @@ void trap_handle(struct trap_frame *frame)
         frame->rsp = machine_resume.rsp;
         return;
     }
+    if (smp_take_fault((uint64_t)frame, frame->vector, frame->rip))
+        machine_halt();
     // A second fault came from the report of the first, a third from leaving.
     faults++;
     if (faults > 2)

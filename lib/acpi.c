@@ -26,15 +26,6 @@
 #define HPET_BASE     40
 #define HPET_SIZE_MIN 56
 
-// Offsets in the MADT (ACPI 6.5, 5.2.12).
-#define MADT_ENTRIES         44
-#define MADT_ENABLED         (1u << 0)
-#define MADT_ONLINE_CAPABLE  (1u << 1)
-#define MADT_LOCAL_APIC      0 // 5.2.12.2
-#define MADT_LOCAL_APIC_SIZE 8
-#define MADT_X2APIC          9 // 5.2.12.12
-#define MADT_X2APIC_SIZE     16
-
 static void parse_hpet(struct acpi_reader *reader, struct acpi_table hpet)
 {
     const uint8_t *gas = hpet.bytes + HPET_BASE;
@@ -49,27 +40,6 @@ static void parse_hpet(struct acpi_reader *reader, struct acpi_table hpet)
     reader->tables->hpet_address = address;
 }
 
-static void parse_madt(struct acpi_reader *reader, struct acpi_table madt)
-{
-    const uint8_t *end = madt.bytes + madt.length;
-
-    reader->tables->has_madt = true;
-    for (const uint8_t *entry = madt.bytes + MADT_ENTRIES; entry < end; entry += entry[1]) {
-        size_t left = (size_t)(end - entry);
-        if (left < 2 || entry[1] < 2 || entry[1] > left) {
-            acpi_problem(reader, "APIC: the entry at offset %zu has a wrong length",
-                         (size_t)(entry - madt.bytes));
-            return;
-        }
-        uint32_t flags = 0;
-        if (entry[0] == MADT_LOCAL_APIC && entry[1] >= MADT_LOCAL_APIC_SIZE)
-            flags = acpi_read32(entry + 4);
-        if (entry[0] == MADT_X2APIC && entry[1] >= MADT_X2APIC_SIZE)
-            flags = acpi_read32(entry + 8);
-        reader->tables->cpus += (flags & (MADT_ENABLED | MADT_ONLINE_CAPABLE)) != 0;
-    }
-}
-
 static const struct user {
     const char *signature;
     uint32_t length_min;
@@ -77,7 +47,7 @@ static const struct user {
 } users[] = {
     {"FACP", ACPI_FADT_MIN, acpi_parse_fadt},
     {"HPET", HPET_SIZE_MIN, parse_hpet},
-    {"APIC", MADT_ENTRIES, parse_madt},
+    {"APIC", ACPI_MADT_MIN, acpi_parse_madt},
 };
 
 static const struct user *find_user(const char *signature)

@@ -7,6 +7,7 @@
 
 #define ACPI_PROBLEMS_MAX 8
 #define ACPI_TABLES_MAX   32
+#define ACPI_APIC_IDS_MAX 256
 
 struct acpi_tables {
     bool found;     // a valid RSDP
@@ -35,6 +36,8 @@ struct acpi_tables {
 
     bool has_madt;
     unsigned cpus; // enabled or online-capable processors that the MADT lists, 0 without a MADT
+    uint32_t apic_ids[ACPI_APIC_IDS_MAX]; // of the enabled ones, in its order, each once
+    size_t apic_id_count;                 // may exceed ACPI_APIC_IDS_MAX
 
     char problems[ACPI_PROBLEMS_MAX][96]; // what was wrong, in words
     size_t problem_count;                 // may exceed ACPI_PROBLEMS_MAX

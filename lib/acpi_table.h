@@ -49,3 +49,7 @@ struct acpi_table acpi_open(struct acpi_reader *reader, uint64_t address, const 
 // Takes what is needed from a FADT of ACPI_FADT_MIN bytes or more, and from the DSDT that it names.
 #define ACPI_FADT_MIN 116 // ACPI 1.0
 void acpi_parse_fadt(struct acpi_reader *reader, struct acpi_table fadt);
+
+// Takes the processors from a MADT of ACPI_MADT_MIN bytes or more.
+#define ACPI_MADT_MIN 44
+void acpi_parse_madt(struct acpi_reader *reader, struct acpi_table madt);

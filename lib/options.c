@@ -36,6 +36,11 @@ static const struct unit rates[] = {
     {"hz", GHZ / 1000000000}, {"khz", GHZ / 1000000}, {"mhz", GHZ / 1000}, {"ghz", GHZ}, {NULL, 0},
 };
 
+static const struct unit counts[] = {
+    {"", 1},
+    {NULL, 0},
+};
+
 struct choice {
     const char *word;
     unsigned value;
@@ -274,6 +279,21 @@ static bool parse_scan(const struct parser *parser, struct span value)
     return true;
 }
 
+static bool parse_cpus(const struct parser *parser, struct span value)
+{
+    uint64_t count = 0;
+
+    if (!span_is(value, "all") && !span_number(value, counts, 1, 65536, &count))
+        return false;
+    parser->options->cpus = (unsigned)count;
+    return true;
+}
+
+static bool parse_skew(const struct parser *parser, struct span value)
+{
+    return span_number(value, durations, 0, SECOND, &parser->options->skew_ns);
+}
+
 static bool parse_fault(const struct parser *parser, struct span value)
 {
     static const struct choice choices[] = {
@@ -307,6 +327,8 @@ static const struct key {
     {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", parse_exit},
     {"strict", "off", "on or off", parse_strict},
     {"scan", "standard", "standard or wide", parse_scan},
+    {"cpus", "all", "all, or how many vCPUs to examine, from 1 to 65536", parse_cpus},
+    {"skew", "1us", "a duration such as 1us, from 0 to 1s", parse_skew},
     {"fault", "none", "none, de, ud, gp, pf or stack", parse_fault},
 };
 
@@ -421,23 +443,47 @@ static const char *behind_file_name(const char *line)
     return word.start || separator ? line : second;
 }
 
-void options_parse(struct options *options, const char *line, const char *const *loader_words,
-                   const char *const *clock_names)
+static void parse_line(const struct parser *parser, struct state states[ARRAY_SIZE(keys)],
+                       const struct option_source *source)
+{
+    static const char *const none[] = {NULL};
+    const char *line = source->line;
+    bool begins = true;
+
+    for (;;) {
+        for (size_t i = 0; begins && i < ARRAY_SIZE(keys); i++)
+            states[i].seen = false;
+        if (begins && source->loader_words)
+            line = behind_file_name(line);
+        struct span word = span_take_word(&line);
+        if (!word.length)
+            return;
+        begins = span_is(word, "--");
+        if (!begins)
+            parse_word(parser, states, word, source->loader_words ? source->loader_words : none);
+    }
+}
+
+void options_parse_sources(struct options *options, const struct option_source *sources,
+                           size_t count, const char *const *clock_names)
 {
     struct parser parser = {options, clock_names};
     struct state states[ARRAY_SIZE(keys)];
-    struct span word;
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         states[i] = (struct state){span_of(keys[i].initial), false};
-    line = behind_file_name(line);
-    for (word = span_take_word(&line); word.length; word = span_take_word(&line)) {
-        if (!span_is(word, "--")) {
-            parse_word(&parser, states, word, loader_words);
-            continue;
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-            states[i].seen = false;
-        line = behind_file_name(line);
+    for (size_t i = 0; i < count; i++) {
+        size_t error = options->error_count;
+        parse_line(&parser, states, &sources[i]);
+        for (; error < options->error_count && error < OPTION_ERRORS_MAX; error++)
+            options->errors[error].source = sources[i].name;
     }
+}
+
+void options_parse(struct options *options, const char *line, const char *const *loader_words,
+                   const char *const *clock_names)
+{
+    struct option_source source = {NULL, line, loader_words};
+
+    options_parse_sources(options, &source, 1, clock_names);
 }

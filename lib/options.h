@@ -33,8 +33,9 @@ struct expectation {
 #define OPTION_IGNORED_MAX 16
 
 struct option_error {
+    const char *source; // the name of the source, NULL: the loader's line
     char word[64];      // the word as given, cut to fit
-    char expected[224]; // what was expected, in words
+    char expected[256]; // what was expected, in words
     char used[48];      // what is used instead
 };
 
@@ -51,6 +52,8 @@ struct options {
     enum option_exit exit;
     bool strict;
     bool scan_wide;
+    unsigned cpus;           // vCPUs to examine, CPU 0 included: 1 to 65536; 0: all
+    uint64_t skew_ns;        // a vCPU whose TSC is further from CPU 0's is off
     enum option_fault fault; // raise this exception after the banner, to see the exception report
     struct option_error errors[OPTION_ERRORS_MAX];
     size_t error_count;                   // may exceed OPTION_ERRORS_MAX; the rest were dropped
@@ -74,3 +77,16 @@ void options_default(struct options *options);
 // `clock_names` is the NULL-terminated list of clocks that exist: clocks= is checked against it.
 void options_parse(struct options *options, const char *line, const char *const *loader_words,
                    const char *const *clock_names);
+
+// Where a line of options comes from.
+struct option_source {
+    const char *name; // for messages; it stays where it is. NULL: the loader's line
+    const char *line;
+    // As above, for a loader's line. NULL: a line of another kind, in which no word is dropped or
+    // ignored.
+    const char *const *loader_words;
+};
+
+// The same for several lines, the later ones the stronger: a key may be in each of them once.
+void options_parse_sources(struct options *options, const struct option_source *sources,
+                           size_t count, const char *const *clock_names);

@@ -3,7 +3,7 @@
 extern const struct claim_source claim_leaf_timing, claim_generic_block, claim_pvclock,
     claim_hyperv_msr, claim_hyperv_tsc_page, claim_xen_leaf, claim_xen_time, claim_vmware_port,
     claim_jailhouse, claim_leaf_15, claim_leaf_16, claim_msr_0xce, claim_msr_fsb, claim_amd_pstate,
-    claim_transmeta, claim_brand;
+    claim_transmeta, claim_brand, claim_smbios;
 
 // docs/claims.md has a line for each, in the same order.
 const struct claim_source *const claim_table[] = {
@@ -25,5 +25,6 @@ const struct claim_source *const claim_table[] = {
     &claim_amd_pstate, // AMD's P-state 0
     &claim_transmeta,  // Transmeta's leaf 0x80860001
     &claim_brand,      // "@ 2.60GHz"
+    &claim_smbios,     // firmware's description of the processor, in MHz
     NULL,
 };

@@ -80,9 +80,8 @@ static void write_foreign(const struct claim *claims, size_t count)
 static void write_comparison(const struct claim *a, const struct claim *b,
                              struct comparison comparison)
 {
-    char ppm[DECIMAL_SIZE];
-
     emit_record("compare");
+
     record_string("a", a->source);
     record_string("b", b->source);
     record_string("clock", claim_clock_word(a->clock));
@@ -90,36 +89,82 @@ static void write_comparison(const struct claim *a, const struct claim *b,
     record_u64("granularity_ppb", comparison.granularity_ppb);
     record_bool("agree", comparison.agree);
     emit_record_end();
-    if (!comparison.agree)
-        emit_text("  %s: %s is %s ppm from %s%s\n", claim_clock_word(a->clock), a->source,
-                  text_signed_decimal(ppm, comparison.difference_ppb, 3, 3), b->source,
-                  a->nominal || b->nominal ? " (nominal)" : "");
 }
 
-// Each claim about this clock against each of those before it.
+// Where a claim disagrees with `count` others, the first of which is `other`.
+static void write_disagreement(const struct claim *claim, const struct claim *other,
+                               int64_t difference_ppb, unsigned count)
+{
+    char ppm[DECIMAL_SIZE], more[24] = "";
+
+    if (count > 1)
+        text_print(more, sizeof(more), " and %u more", count - 1);
+    emit_text("  %s: %s is %s ppm from %s%s%s\n", claim_clock_word(claim->clock), claim->source,
+              text_signed_decimal(ppm, difference_ppb, 3, 3), other->source, more,
+              claim->nominal ? " (nominal)" : "");
+}
+
+// What the claims about one clock have in common. Where some are not nominal, only those count.
+struct agreement {
+    enum claim_clock clock;
+    bool rated; // some are not nominal
+    unsigned claims;
+    bool agree;
+    uint64_t most_ppb; // the largest difference
+};
+
+static bool is_about(const struct claim *claim, enum claim_clock clock)
+{
+    return claim->present && claim->clock == clock;
+}
+
+static bool counts(const struct agreement *agreement, const struct claim *claim)
+{
+    return !agreement->rated || !claim->nominal;
+}
+
+// A claim against each of the `count` before it.
+static void compare_claim(struct agreement *agreement, const struct claim *claim,
+                          const struct claim *before, size_t count)
+{
+    const struct claim *other = NULL;
+    int64_t first_ppb = 0;
+    unsigned apart = 0;
+
+    agreement->claims += counts(agreement, claim);
+    for (const struct claim *b = before; b < before + count; b++) {
+        if (!is_about(b, agreement->clock))
+            continue;
+        struct comparison comparison = claim_compare(claim, b);
+        int64_t ppb = comparison.difference_ppb;
+        uint64_t size = (uint64_t)(ppb < 0 ? -ppb : ppb);
+        write_comparison(claim, b, comparison);
+        if (!comparison.agree && apart++ == 0) {
+            other = b;
+            first_ppb = ppb;
+        }
+        if (!counts(agreement, claim) || !counts(agreement, b))
+            continue;
+        agreement->agree &= comparison.agree;
+        if (size > agreement->most_ppb)
+            agreement->most_ppb = size;
+    }
+    if (apart)
+        write_disagreement(claim, other, first_ppb, apart);
+}
+
 static void compare_clock(const struct claim *claims, size_t count, enum claim_clock clock)
 {
-    uint64_t most_ppb = 0;
-    unsigned compared = 0, apart = 0;
+    struct agreement agreement = {.clock = clock, .agree = true};
 
-    for (size_t i = 0; i < count; i++) {
-        if (!claims[i].present || claims[i].clock != clock)
-            continue;
-        compared++;
-        for (size_t j = 0; j < i; j++) {
-            if (!claims[j].present || claims[j].clock != clock)
-                continue;
-            struct comparison comparison = claim_compare(&claims[i], &claims[j]);
-            int64_t ppb = comparison.difference_ppb;
-            write_comparison(&claims[i], &claims[j], comparison);
-            apart += !comparison.agree;
-            if ((uint64_t)(ppb < 0 ? -ppb : ppb) > most_ppb)
-                most_ppb = (uint64_t)(ppb < 0 ? -ppb : ppb);
-        }
-    }
-    if (compared > 1 && !apart)
-        emit_text("  %s: %u claims agree within %llu ppb\n", claim_clock_word(clock), compared,
-                  (unsigned long long)most_ppb);
+    for (size_t i = 0; i < count; i++)
+        agreement.rated |= is_about(&claims[i], clock) && !claims[i].nominal;
+    for (size_t i = 0; i < count; i++)
+        if (is_about(&claims[i], clock))
+            compare_claim(&agreement, &claims[i], claims, i);
+    if (agreement.claims > 1 && agreement.agree)
+        emit_text("  %s: %u claims agree within %llu ppb\n", claim_clock_word(clock),
+                  agreement.claims, (unsigned long long)agreement.most_ppb);
 }
 
 void report_claims(const struct claim *claims, size_t count)

@@ -16,9 +16,12 @@ void report_options(const struct options *options)
     size_t listed =
         options->error_count < OPTION_ERRORS_MAX ? options->error_count : OPTION_ERRORS_MAX;
 
-    for (size_t i = 0; i < listed; i++)
-        emit_note("error", "option \"%s\": expected %s; using %s", options->errors[i].word,
-                  options->errors[i].expected, options->errors[i].used);
+    for (size_t i = 0; i < listed; i++) {
+        const struct option_error *error = &options->errors[i];
+        emit_note("error", "option \"%s\"%s%s: expected %s; using %s", error->word,
+                  error->source ? " of " : "", error->source ? error->source : "", error->expected,
+                  error->used);
+    }
     if (options->error_count > listed)
         emit_note("error", "%zu more bad options", options->error_count - listed);
     for (size_t i = 0; i < options->ignored_count; i++)

@@ -27,6 +27,9 @@ void report_window_start(const struct measurement *measurement, const struct opt
 void report_window_progress(unsigned percent);
 void report_measurement(const struct measurement *measurement);
 
+// report/vcpus.c
+void report_vcpus(const struct smp *smp, const struct measurement *measurement);
+
 // report/page.c: the summary for screens, before report_end
 void report_page(const struct platform *platform, const struct judged *judged,
                  const struct measurement *measurement);

@@ -123,17 +123,22 @@ void report_end(const struct judged *judged, const uint64_t *guest_ns)
         [OUTCOME_INCONCLUSIVE] = "INCONCLUSIVE",
         [OUTCOME_FAIL] = "FAIL",
     };
+    char reason[sizeof(judged->reason) + 24];
+    char more[24] = "";
 
+    if (judged->more)
+        text_print(more, sizeof(more), ", and %u more", judged->more);
+    text_print(reason, sizeof(reason), "%s%s", judged->reason, more);
     emit_record("end");
     record_string("result", words[judged->outcome]);
-    record_string("reason", judged->reason);
+    record_string("reason", reason);
     record_u64("records", emit_record_count() + 1);
     if (guest_ns)
         record_u64("guest_ns", *guest_ns);
     else
         record_null("guest_ns");
     emit_record_end();
-    emit_diagnostic("%s: %s", lines[judged->outcome], judged->reason);
+    emit_diagnostic("%s: %s", lines[judged->outcome], reason);
     emit_plan();
-    emit_text("\n%s: %s\n", lines[judged->outcome], judged->reason);
+    emit_text("\n%s: %s\n", lines[judged->outcome], reason);
 }

@@ -26,6 +26,7 @@ import compare
 import elf
 import instructions
 import peers
+import vcpus
 from accuracy import BUSY_LOOPS, WINDOWS_MS, Sample
 from guest import PPB, ROOT, Rate, Run, Truth, boot, busy_loops, hypertick_qemu, watch
 from tables import median, number, spread, table
@@ -362,6 +363,7 @@ def run(args: argparse.Namespace) -> int:
         result["instructions"] = instructions.count(image)
     except instructions.CountFailed as error:
         bench.problems.append(f"counting instructions: {error}")
+    result["vcpus"] = vcpus.measure(image, args.accel, bench.problems)
     result["problems"] = bench.problems
     show(result)
     if args.json:
@@ -387,6 +389,8 @@ def show(result: dict[str, Any]) -> None:
     if counts := result.get("instructions"):
         print("\nInstructions, exactly")
         print(table((), [(text, f"{counts[name]:,}") for name, text in COUNTS if name in counts]))
+    print("\nOther vCPUs: median [least .. most]")
+    print(vcpus.text(result["vcpus"]))
     if "peers" in result:
         print()
         print(text_peers(result["peers"]["package"], result["accuracy"], result["peers"]["rows"]))

@@ -114,12 +114,12 @@ def _chunks(descriptor: int, deadline: float) -> Iterator[bytes]:
             yield chunk
 
 
-def boot(image: Path, accel: str, options: str) -> Run:
+def boot(image: Path, accel: str, options: str, flags: Sequence[str] = ()) -> Run:
     """Boots the image once. A run that did not complete is told by its `problem`."""
     with tempfile.TemporaryDirectory(prefix="hypertick-bench-") as folder:
         log = Path(folder) / "records.jsonl"
         watched = watch(hypertick_qemu.command(image, accel, options, "stdio",
-                                               hypertick_qemu.file_backend(log)))  # fmt: skip
+                                               hypertick_qemu.file_backend(log), flags))  # fmt: skip
         text = log.read_text(errors="replace") if log.exists() else ""
         # As one would type it again: the folder is about to go.
         watched.command = [word.replace(folder, ".") for word in watched.command]

@@ -94,6 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(tables.found && tables.rsdp == BASE);
     assert(tables.table_count <= ACPI_TABLES_MAX);
     assert(!tables.has_hpet || tables.hpet_address);
+    assert(tables.apic_id_count <= tables.cpus);
+    for (size_t i = 1; i < tables.apic_id_count && i < ACPI_APIC_IDS_MAX; i++)
+        assert(tables.apic_ids[i] != tables.apic_ids[i - 1]);
     for (size_t i = 0; i < tables.problem_count && i < ACPI_PROBLEMS_MAX; i++)
         assert(tables.problems[i][0] &&
                memchr(tables.problems[i], '\0', sizeof(tables.problems[i])));

@@ -14,7 +14,7 @@ LOOSE = "window=50ms tolerance=100000ppm"
 SOURCES = {
     "leaf-0x40000010", "generic-block", "pvclock", "hyperv-msr", "hyperv-tsc-page", "xen-leaf",
     "xen-time", "vmware-port", "jailhouse", "leaf-0x15", "leaf-0x16", "msr-0xce", "msr-fsb",
-    "amd-pstate", "transmeta", "brand",
+    "amd-pstate", "transmeta", "brand", "smbios",
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def test_every_source_is_listed(machine):
     assert all(c["reason"] for c in run.records.records("claim") if c["status"] == "absent")
     # Those of other machines share a line or two of text.
     assert "  of other machines: generic-block pvclock hyperv-msr" in run.text
-    assert "no KVM leaves" not in run.text
+    assert "no KVM leaves" not in run.text.split("Reference clocks")[0]
 
 
 def test_vmport_under_tcg():
@@ -108,6 +108,25 @@ def test_leaf_16_states_a_reference_frequency_without_a_verdict():
     run = boot(cpu="max,level=0x16", options=SHORT)
     assert reason(run, "leaf-0x16", "bclk") == "ECX is zero"
     assert run.records.verdict("leaf-0x16", "bclk") is None
+
+
+def test_smbios_speeds():
+    """QEMU's type 4 structure; only newer versions of it let the external clock be set."""
+    speeds = "type=4,max-speed=4100,current-speed=2700"
+    run = boot(options=SHORT, extra=["-smbios", speeds])
+    claim = run.records.claim("smbios")
+    assert (claim["hz"], claim["granularity_hz"]) == (2700000000, 1000000)
+    assert claim["nominal"] is True
+    assert claim["reason"] == "type 4: current speed; at most 4100 MHz"
+    assert run.records.verdict("smbios")["nominal"] is True
+    assert reason(run, "smbios", "bclk") == "type 4: the external clock is unknown"
+    # 0 is "unknown", and 65535 MHz is absurd.
+    run = boot(options=SHORT, extra=["-smbios", "type=4,current-speed=0"])
+    assert reason(run, "smbios") == "type 4: the current speed is unknown"
+    run = boot(options=SHORT, extra=["-smbios", "type=4,current-speed=65535"])
+    assert reason(run, "smbios") == "65535.000000 MHz is outside 100 to 20000 MHz"
+    run = boot(machine="microvm", options=SHORT)
+    assert reason(run, "smbios") == "no SMBIOS tables"
 
 
 # --- KVM
@@ -198,4 +217,4 @@ def test_a_real_xen():
     assert "emulated" in run.claim("xen-leaf")["reason"]  # QEMU TCG has no invariant TSC
     # The outer QEMU's port shines through to dom0. It must not be asked.
     assert run.claim("vmware-port")["reason"] == "neither VMware nor QEMU"
-    assert all(record["agree"] for record in run.records("compare"))
+    assert all(record["agree"] for record in run.records("compare") if record["a"] in rates)

@@ -121,16 +121,29 @@ static void build_hpet(void)
 
 static void build_madt(void)
 {
-    unsigned cpus = sim.config->acpi.cpus;
-    uint8_t *madt = begin(MADT, "APIC", 44 + 8u * cpus, 3);
+    uint8_t entries[16 * SIM_VCPUS_MAX] = {0};
+    size_t length = 0;
 
-    put(madt, 36, sim.config->lapic.address, 4);
-    for (unsigned i = 0; i < cpus; i++) {
-        uint8_t *entry = madt + 44 + 8u * i;
-        entry[1] = 8; // type 0, length
-        entry[2] = entry[3] = (uint8_t)i;
-        entry[4] = 1; // enabled
+    for (unsigned i = 0; i < sim.config->acpi.cpus; i++) {
+        uint8_t *entry = entries + length;
+        uint32_t id = vcpus_apic_id(i);
+        if (id < 255) {
+            entry[1] = 8; // type 0, length
+            entry[2] = (uint8_t)i;
+            entry[3] = (uint8_t)id;
+            entry[4] = 1; // enabled
+        } else {
+            entry[0] = 9;
+            entry[1] = 16;
+            put(entry, 4, id, 4);
+            entry[8] = 1;
+            put(entry, 12, i, 4);
+        }
+        length += entry[1];
     }
+    uint8_t *madt = begin(MADT, "APIC", 44 + length, 3);
+    put(madt, 36, sim.config->lapic.address, 4);
+    memcpy(madt + 44, entries, length);
     end(madt);
 }
 

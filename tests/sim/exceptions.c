@@ -54,3 +54,12 @@ void machine_raise_stack(void)
 {
     raise(PAGE_FAULT, (uint64_t)stack_guard + PAGE_SIZE - 8);
 }
+
+// cppcheck-suppress constParameter ; the frame is written there
+void exception_on_vcpu(uint8_t *stack_top)
+{
+    struct trap_frame *frame = (struct trap_frame *)(void *)(stack_top - sizeof(*frame));
+
+    *frame = (struct trap_frame){.vector = INVALID_OPCODE, .rip = 0x100456, .cs = 8, .rflags = 2};
+    trap_handle(frame);
+}

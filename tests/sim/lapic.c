@@ -15,6 +15,8 @@
 #define INITIAL_COUNT 0x380
 #define CURRENT_COUNT 0x390
 #define DIVIDE        0x3e0
+#define COMMAND_LOW   0x300
+#define COMMAND_HIGH  0x310
 
 void lapic_reset(void)
 {
@@ -98,6 +100,8 @@ uint32_t lapic_read(uint32_t offset)
         return current_count();
     case DIVIDE:
         return sim.lapic_divide;
+    case COMMAND_LOW:
+        return 0; // not pending
     default:
         sim_violation("read of a LAPIC register that the design does not use", offset, 0);
         return 0;
@@ -121,6 +125,12 @@ void lapic_write(uint32_t offset, uint32_t value)
         break;
     case DIVIDE:
         sim.lapic_divide = value;
+        break;
+    case COMMAND_HIGH:
+        sim.lapic_command_high = value;
+        break;
+    case COMMAND_LOW:
+        vcpus_command(sim.lapic_command_high >> 24, value);
         break;
     default:
         sim_violation("write to a LAPIC register that the design does not use", offset, value);

@@ -59,6 +59,16 @@ void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c
 uint64_t machine_cr2(void);
 _Noreturn void machine_halt(void);
 
+struct machine_vcpus {
+    void (*entry)(uint32_t index);
+    uint32_t *apic_ids;
+    uint8_t *stacks;
+    uint32_t stack_bytes;
+    uint32_t count;
+    uint32_t limit;
+};
+void machine_trampoline(uint64_t page, struct machine_vcpus *vcpus);
+
 // Exceptions go to the kernel's trap handler.
 void machine_raise_de(void);
 void machine_raise_ud(void);

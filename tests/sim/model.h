@@ -59,7 +59,7 @@ struct model {
     uint128 hpet_phase; // to be added to its clock's phase while it counts, else the count
     uint128 lapic_started;
     uint64_t apic_base;
-    uint32_t lapic_spurious, lapic_lvt_timer, lapic_divide, lapic_initial;
+    uint32_t lapic_spurious, lapic_lvt_timer, lapic_divide, lapic_initial, lapic_command_high;
 
     struct memory_block memory[MEMORY_BLOCKS_MAX];
     size_t memory_count;
@@ -78,6 +78,23 @@ struct model {
 };
 
 extern struct model sim;
+
+// vcpus.c: the vCPUs besides CPU 0.
+void vcpus_reset(void);
+// Lets another vCPU run if its time is earlier. Called whenever time has passed.
+void vcpus_yield(void);
+// The number of the vCPU that runs: 0 is CPU 0.
+unsigned vcpus_current(void);
+uint32_t vcpus_apic_id(unsigned number);
+struct oscillator *vcpus_tsc(void);
+// The vCPU that runs, which is not CPU 0, never goes on.
+_Noreturn void vcpus_stop(void);
+// The run ends: goes on as CPU 0, on its stack.
+void vcpus_leave(enum sim_exit exit, uint32_t value);
+// A command comes out of CPU 0's APIC.
+void vcpus_command(uint32_t apic_id, uint32_t command);
+// exceptions.c: #UD on a vCPU whose stack ends here.
+void exception_on_vcpu(uint8_t *stack_top);
 
 // sim.c: time and the run.
 

@@ -11,6 +11,8 @@
 #define MSR_REFERENCE_COUNT 0x40000020
 #define MSR_X2APIC_FIRST    0x800
 #define MSR_X2APIC_LAST     0x8ff
+#define MSR_TSC_ADJUST      0x3b
+#define MSR_X2APIC_ICR      0x830
 
 static const struct cpuid_words *lookup(uint32_t leaf, uint32_t subleaf)
 {
@@ -86,7 +88,14 @@ struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf)
             words.ecx |= CPUID_1_ECX_X2APIC;
         if (sim.config->cpuid.hypervisor_bit)
             words.ecx |= CPUID_1_ECX_HYPERVISOR;
+        words.ebx = (words.ebx & 0x00ffffff) | vcpus_apic_id(vcpus_current()) << 24;
     }
+    if (leaf == 0xb && sim.config->lapic.x2apic) {
+        words.ebx = 1;
+        words.edx = vcpus_apic_id(vcpus_current());
+    }
+    if (leaf && vcpus_current() && sim.config->vcpus[vcpus_current()].odd_leaf == leaf)
+        words.eax ^= 1;
     return words;
 }
 
@@ -106,6 +115,10 @@ bool msr_read(uint32_t msr, uint64_t *value)
 
     if (msr == MSR_TSC) {
         *value = sim_tsc();
+        return true;
+    }
+    if (msr == MSR_TSC_ADJUST && vcpus_current()) {
+        *value = sim.config->vcpus[vcpus_current()].tsc_adjust;
         return true;
     }
     if (msr == MSR_APIC_BASE && has_lapic) {
@@ -161,14 +174,18 @@ bool msr_write(uint32_t msr, uint64_t value)
 
     if (msr == MSR_APIC_BASE && has_lapic)
         return lapic_write_base(value);
-    if (paravirt_write_msr(msr, value, &ok))
-        return ok;
-    if (is_x2apic_msr(msr) && has_lapic && lapic_is_x2apic()) {
-        lapic_write((msr - MSR_X2APIC_FIRST) * 16, (uint32_t)value);
-        return true;
-    }
     if (msr == MSR_PVCLOCK_OLD && sim.config->pvclock.fault != SIM_ABSENT) {
         write_pair(value);
+        return true;
+    }
+    if (paravirt_write_msr(msr, value, &ok))
+        return ok;
+    if (msr == MSR_X2APIC_ICR && has_lapic && lapic_is_x2apic()) {
+        vcpus_command((uint32_t)(value >> 32), (uint32_t)value);
+        return true;
+    }
+    if (is_x2apic_msr(msr) && has_lapic && lapic_is_x2apic()) {
+        lapic_write((msr - MSR_X2APIC_FIRST) * 16, (uint32_t)value);
         return true;
     }
     sim_violation("write to an MSR that the design does not write", msr, value);

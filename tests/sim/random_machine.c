@@ -236,6 +236,8 @@ void random_machine(struct random_machine *machine, uint64_t seed, unsigned wind
     sim_random(&random);
     *config = chance(&random, 50) ? sim_default() : sim_machine("bare-amd");
     config->seed = sim_random(&random);
+    // Now and then others than CPU 0, which take time to simulate.
+    config->acpi.cpus = seed % 64 ? 1 : 2 + (unsigned)(seed / 64 % 2);
     config->com2.present = true; // the records
     config->acpi.xsdt = chance(&random, 50);
     config->acpi.handed_over = chance(&random, 50);

@@ -227,5 +227,7 @@ void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c
 
 void machine_halt(void)
 {
+    if (vcpus_current())
+        vcpus_stop();
     sim_leave(SIM_HALT, 0);
 }

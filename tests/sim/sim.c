@@ -77,6 +77,7 @@ static void pass(uint32_t least_ns, uint32_t jitter_ns)
         sim.now_fs += sim_exponential((uint64_t)jitter_ns * FS_PER_NS);
     while (sim.now_fs >= sim.interruption_fs)
         interrupt();
+    vcpus_yield();
 }
 
 void sim_before(enum sim_access access)
@@ -95,7 +96,7 @@ void sim_after(enum sim_access access)
 
 uint64_t sim_tsc(void)
 {
-    uint64_t value = (uint64_t)(oscillator_phase(&sim.tsc, sim.now_fs) >> 64);
+    uint64_t value = (uint64_t)(oscillator_phase(vcpus_tsc(), sim.now_fs) >> 64);
 
     return sim.config->tsc_quantum > 1 ? value - value % sim.config->tsc_quantum : value;
 }
@@ -104,6 +105,7 @@ uint64_t sim_tsc(void)
 
 void sim_leave(enum sim_exit exit, uint32_t value)
 {
+    vcpus_leave(exit, value);
     sim.result->exit = exit;
     sim.result->value = value;
     longjmp(sim.leave, 1);
@@ -182,6 +184,7 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     next_preemption();
     next_interruption();
     oscillator_start(&sim.tsc, &config->tsc);
+    vcpus_reset();
     for (size_t i = 0; i < SCREEN_CELLS; i++)
         sim.cells[i] = 0x0720;
     sim.crtc_index = sim.crtc_cursor[0] = sim.crtc_cursor[1] = 0;

@@ -255,6 +255,27 @@ enum sim_efi {
 #define SIM_EFI_SYSTEM_TABLE 0x7800000ull
 #define SIM_EFI_RESET_SYSTEM 0x7900000ull
 
+// What becomes of a vCPU that is told to start.
+enum sim_vcpu_manner {
+    SIM_VCPU_RUNS,
+    SIM_VCPU_NEVER,  // nothing
+    SIM_VCPU_SECOND, // it takes the second SIPI only
+    SIM_VCPU_FAULTS, // #UD, before it does anything
+    SIM_VCPU_HANGS,  // stands still at its 20th reading of the TSC
+};
+
+#define SIM_VCPUS_MAX 16
+
+// A vCPU besides CPU 0. All zeros: as CPU 0, with its number as its APIC id.
+struct sim_vcpu {
+    enum sim_vcpu_manner manner;
+    uint32_t apic_id;     // 0: its number
+    bool own_tsc;         // false: CPU 0's
+    struct sim_clock tsc; // hz_numerator / hz_denominator etc. as for CPU 0's
+    uint32_t odd_leaf;    // EAX of this CPUID leaf has its lowest bit inverted, 0: of none
+    uint64_t tsc_adjust;  // IA32_TSC_ADJUST, where CPUID says that it exists
+};
+
 // --- Time
 
 // The kinds of access, each with its latency.
@@ -325,6 +346,7 @@ struct sim_config {
 
     struct sim_acpi acpi;
     enum sim_efi efi;
+    struct sim_vcpu vcpus[SIM_VCPUS_MAX]; // there are acpi.cpus of them; the first is not used
     struct sim_uart com1, com2, com3, com4, pci_serial;
     struct sim_pci pci;
     enum sim_debugcon debugcon;

@@ -18,7 +18,8 @@ static struct sim_config config;
 static void start(const char *machine)
 {
     config = sim_machine(machine);
-    config.options = "window=1ms";
+    config.pvclock = sim_no_clock(); // what the claims see is config.paravirt
+    config.options = "window=1ms clocks=pit"; // other clocks use the same MSRs
     config.com2.present = true;
 }
 
@@ -552,6 +553,26 @@ static void test_comparisons(void **state)
     assert_non_null(strstr(result.com1.bytes, "  bus: 2 claims agree"));
 }
 
+// A nominal claim that is off does not hide that the others agree, and takes one line.
+static void test_a_nominal_claim_apart(void **state)
+{
+    (void)state;
+    start("kvm-invtsc");
+    set_brand("CPU @ 2.00GHz");
+    run(&config);
+    assert_non_null(strstr(result.com1.bytes, "  tsc: 3 claims agree within 0 ppb"));
+    assert_non_null(
+        strstr(result.com1.bytes,
+               "  tsc: brand is -229622.554 ppm from leaf-0x40000010 and 2 more (nominal)"));
+    // Where all are nominal they are compared all the same.
+    start("bare-intel");
+    set_brand("CPU @ 2.59GHz");
+    run(&config);
+    assert_non_null(
+        strstr(result.com1.bytes, "  tsc: leaf-0x16 is +3086.420 ppm from leaf-0x15 (nominal)"));
+    assert_null(strstr(result.com1.bytes, "claims agree"));
+}
+
 static void test_foreign_sources_are_one_line(void **state)
 {
     (void)state;
@@ -567,10 +588,10 @@ static void test_every_source_on_every_machine(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "leaf-0x40000010", "generic-block", "pvclock",   "hyperv-msr",
-        "hyperv-tsc-page", "xen-leaf",      "xen-time",  "vmware-port",
-        "jailhouse",       "leaf-0x15",     "leaf-0x16", "msr-0xce",
-        "msr-fsb",         "amd-pstate",    "transmeta", "brand",
+        "leaf-0x40000010", "generic-block", "pvclock",     "hyperv-msr", "hyperv-tsc-page",
+        "xen-leaf",        "xen-time",      "vmware-port", "jailhouse",  "leaf-0x15",
+        "leaf-0x16",       "msr-0xce",      "msr-fsb",     "amd-pstate", "transmeta",
+        "brand",           "smbios",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -628,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_leaf_16_bclk),
         cmocka_unit_test(test_jailhouse),
         cmocka_unit_test(test_comparisons),
+        cmocka_unit_test(test_a_nominal_claim_apart),
         cmocka_unit_test(test_foreign_sources_are_one_line),
         cmocka_unit_test(test_every_source_on_every_machine),
         cmocka_unit_test(test_nothing_is_written_unasked),

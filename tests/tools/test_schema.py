@@ -42,6 +42,11 @@ FIELDS = {
     "check": "id result detail",
     "note": "level text",
     "end": "result reason records guest_ns",
+    "vcpus": "listed examined up found_by rows start_ns spent_ns reason",
+    "vcpu": "index apic_id status offset_low_cycles offset_high_cycles offset_low_ns"
+    " offset_high_ns rate_low_ppb rate_high_ppb exchanges exchange_min_ns tsc_adjust"
+    " differences difference warps warp_max_cycles verdict reason",
+    "warp": "vcpus reads warps max_cycles max_ns",
 }
 KINDS = list(FIELDS)
 

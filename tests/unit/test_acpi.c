@@ -1057,6 +1057,44 @@ static void test_madt_entries_that_lie(void **state)
     }
 }
 
+static void test_madt_apic_ids(void **state)
+{
+    (void)state;
+    static const uint8_t entries[] = {
+        0, 8,  0, 7,   1, 0, 0, 0,                         // processor 0 has APIC id 7
+        0, 8,  1, 9,   2, 0, 0, 0,                         // may be plugged in later
+        0, 8,  2, 3,   1, 0, 0, 0,                         //
+        9, 16, 0, 0,   3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, // the same again
+        9, 16, 0, 0,   0, 1, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, // beyond 8 bits
+        0, 8,  4, 255, 0, 0, 0, 0,                         // disabled
+    };
+    struct acpi_tables tables = with_madt(entries, sizeof(entries));
+
+    assert_int_equal(tables.cpus, 4);
+    assert_int_equal(tables.apic_id_count, 3);
+    assert_int_equal(tables.apic_ids[0], 7);
+    assert_int_equal(tables.apic_ids[1], 3);
+    assert_int_equal(tables.apic_ids[2], 256);
+}
+
+static void test_madt_with_more_than_is_kept(void **state)
+{
+    (void)state;
+    static uint8_t entries[300][16];
+
+    for (unsigned i = 0; i < 300; i++) {
+        entries[i][0] = 9;
+        entries[i][1] = 16;
+        entries[i][4] = (uint8_t)i;
+        entries[i][5] = (uint8_t)(i >> 8);
+        entries[i][8] = 1;
+    }
+    struct acpi_tables tables = with_madt(entries[0], sizeof(entries));
+    assert_int_equal(tables.cpus, 300);
+    assert_int_equal(tables.apic_id_count, 300);
+    assert_int_equal(tables.apic_ids[ACPI_APIC_IDS_MAX - 1], ACPI_APIC_IDS_MAX - 1);
+}
+
 // --- Anything at all
 
 // One of the values that parsers fail on, or any.
@@ -1167,6 +1205,8 @@ int main(void)
         cmocka_unit_test(test_a_large_dsdt),
         cmocka_unit_test(test_the_hpet_table),
         cmocka_unit_test(test_madt_entries_that_lie),
+        cmocka_unit_test(test_madt_apic_ids),
+        cmocka_unit_test(test_madt_with_more_than_is_kept),
         cmocka_unit_test(test_random_mutations),
     };
 

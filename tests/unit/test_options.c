@@ -301,6 +301,16 @@ static unsigned scan_wide(const struct options *options)
     return options->scan_wide;
 }
 
+static unsigned cpus(const struct options *options)
+{
+    return options->cpus;
+}
+
+static unsigned skew_ns(const struct options *options)
+{
+    return (unsigned)options->skew_ns;
+}
+
 static unsigned fault(const struct options *options)
 {
     return options->fault;
@@ -347,6 +357,12 @@ static void test_choices(void **state)
         {"strict=off", strict, false},
         {"scan=standard", scan_wide, false},
         {"scan=wide", scan_wide, true},
+        {"cpus=all", cpus, 0},
+        {"cpus=1", cpus, 1},
+        {"cpus=65536", cpus, 65536},
+        {"skew=0", skew_ns, 0},
+        {"skew=1.5us", skew_ns, 1500},
+        {"skew=1s", skew_ns, 1000000000},
         {"fault=none", fault, FAULT_NONE},
         {"fault=de", fault, FAULT_DE},
         {"fault=ud", fault, FAULT_UD},
@@ -361,6 +377,11 @@ static void test_choices(void **state)
         {"exit=stage-left", "auto, qemu, acpi, reset, efi or halt", "exit=auto"},
         {"strict=maybe", "on or off", "strict=off"},
         {"scan=deep", "standard or wide", "scan=standard"},
+        {"cpus=0", "all, or how many vCPUs to examine, from 1 to 65536", "cpus=all"},
+        {"cpus=65537", "all, or how many vCPUs to examine, from 1 to 65536", "cpus=all"},
+        {"cpus=2s", "all, or how many vCPUs to examine, from 1 to 65536", "cpus=all"},
+        {"skew=1", "a duration such as 1us, from 0 to 1s", "skew=1us"},
+        {"skew=1001ms", "a duration such as 1us, from 0 to 1s", "skew=1us"},
         {"fault=nmi", "none, de, ud, gp, pf or stack", "fault=none"},
     };
     struct options defaults;
@@ -543,10 +564,12 @@ static void test_unknown_words(void **state)
     (void)state;
     static const char *const words[] = {"WINDOW=10ms", "windows=10ms", "windo=10ms", "=5", "=",
                                         "quiet=",      "consol=x",     "dummy=1",    "/=x"};
-    static const char expected[] =
-        "key=value, the key one of window, precision, tolerance, stop, clocks, com1, com2, "
-        "com3, com4, pciserial, debugcon, screen, expect, exit, strict, scan, fault";
+    // All keys are named, whichever there are: the first and the last, and nothing was cut.
+    char expected[sizeof(((struct options *)NULL)->errors[0].expected)];
 
+    text_print(expected, sizeof(expected), "%s", parse("x").errors[0].expected);
+    assert_true(text_starts_with(expected, "key=value, the key one of window, precision, "));
+    assert_string_equal(expected + text_length(expected) - 7, ", fault");
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         struct options options = parse(words[i]);
         assert_one_error(&options, words[i], expected, "nothing");
@@ -743,6 +766,48 @@ static void test_random_lines(void **state)
     assert_true(windows > 100); // the lines were not all rubbish
 }
 
+// --- Sources
+
+static struct options parse_three(const char *first, const char *second, const char *third)
+{
+    const struct option_source sources[] = {
+        {"one", first, NULL}, {"two", second, NULL}, {NULL, third, loader_words}};
+    struct options options;
+
+    options_default(&options);
+    options_parse_sources(&options, sources, ARRAY_SIZE(sources), clocks);
+    return options;
+}
+
+static void test_later_sources_are_stronger(void **state)
+{
+    (void)state;
+    struct options options = parse_three("window=10ms exit=halt precision=1ppm",
+                                         "exit=acpi precision=2ppm", "file precision=3ppm");
+    assert_int_equal(options.error_count, 0);
+    assert_int_equal(options.window_ns, 10000000);
+    assert_int_equal(options.exit, EXIT_ACPI);
+    assert_int_equal(options.precision_ppb, 3000);
+    options = parse_three("expect=boot:pvh,vendor:kvm", "", "expect=boot:efi");
+    assert_int_equal(options.error_count, 0);
+    assert_int_equal(options.expect_count, 1);
+    assert_string_equal(options.expect[0].value, "efi");
+}
+
+static void test_errors_name_their_source(void **state)
+{
+    (void)state;
+    struct options options = parse_three("window=10ms window=20ms", "dummy", "window=soon");
+    assert_int_equal(options.error_count, 3);
+    assert_string_equal(options.errors[0].source, "one");
+    assert_string_equal(options.errors[0].expected, "window= only once");
+    assert_string_equal(options.errors[1].source, "two");
+    assert_string_equal(options.errors[1].word, "dummy"); // neither a file name nor a loader's word
+    assert_null(options.errors[2].source);
+    assert_string_equal(options.errors[2].used, "window=20ms"); // of an earlier source
+    assert_int_equal(options.window_ns, 20000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -768,6 +833,8 @@ int main(void)
         cmocka_unit_test(test_long_words_are_cut_visibly),
         cmocka_unit_test(test_more_errors_than_fit_are_counted),
         cmocka_unit_test(test_random_lines),
+        cmocka_unit_test(test_later_sources_are_stronger),
+        cmocka_unit_test(test_errors_name_their_source),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

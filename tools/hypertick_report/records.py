@@ -34,6 +34,7 @@ NAMED_BY = {
     "expect": "expect",
     "check": "id",
     "note": "text",
+    "vcpu": "index",
 }
 
 INCOMPLETE = "incomplete"
