@@ -567,7 +567,7 @@ static void test_unknown_words(void **state)
     // All keys are named, whichever there are: the first and the last, and nothing was cut.
     char expected[sizeof(((struct options *)NULL)->errors[0].expected)];
 
-    text_print(expected, sizeof(expected), "%s", parse("x").errors[0].expected);
+    text_print(expected, sizeof(expected), "%s", parse("x=1").errors[0].expected);
     assert_true(text_starts_with(expected, "key=value, the key one of window, precision, "));
     assert_string_equal(expected + text_length(expected) - 7, ", fault");
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
