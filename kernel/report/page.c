@@ -48,17 +48,18 @@ static void write_claim(const struct judged_claim *judged, const struct measurem
     const struct claim *claim = judged->claim;
     const struct judgement *judgement = &judged->judgement;
     char megahertz[DECIMAL_SIZE], error[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+    const char *verdict =
+        judgement->verdict == VERDICT_INCONCLUSIVE ? "?" : verdict_word(judgement->verdict);
+    const char *nominal = claim->nominal ? "nominal " : "";
 
     emit_page("  %-16s %-4s %12s", claim->source, claim_clock_word(claim->clock),
               text_decimal(megahertz, claim->millihertz, 9, 6));
     if (claim->clock == CLAIM_TSC ? measurement->decided : measurement->bus_known)
-        emit_page(" %9s %9s %9s  %s\n", text_signed_decimal(error, judgement->error_ppb, 3, 3),
+        emit_page(" %9s %9s %9s  %s%s\n", text_signed_decimal(error, judgement->error_ppb, 3, 3),
                   text_signed_decimal(low, judgement->low_ppb, 3, 3),
-                  text_signed_decimal(high, judgement->high_ppb, 3, 3),
-                  judgement->verdict == VERDICT_INCONCLUSIVE ? "unclear"
-                                                             : verdict_word(judgement->verdict));
+                  text_signed_decimal(high, judgement->high_ppb, 3, 3), nominal, verdict);
     else
-        emit_page("         -         -         -  unclear\n");
+        emit_page("         -         -         -  %s%s\n", nominal, verdict);
 }
 
 static void write_claims(const struct judged *judged, const struct measurement *measurement)
@@ -67,7 +68,7 @@ static void write_claims(const struct judged *judged, const struct measurement *
         emit_page("Claims      none\n");
         return;
     }
-    emit_page("Claims                       MHz  error/ppm      from        to\n");
+    emit_page("Claims                           MHz error/ppm  proven from..to    verdict\n");
     for (size_t i = 0; i < judged->claim_count && i < CLAIMS_SHOWN; i++)
         write_claim(&judged->claims[i], measurement);
     if (judged->claim_count > CLAIMS_SHOWN)
@@ -79,7 +80,7 @@ static void write_clocks(const struct measurement *measurement)
     size_t sampled = 0;
     const char *separator = "  not used: ";
 
-    emit_page("Clocks                   status  TSC/MHz      +-ppm\n");
+    emit_page("Clocks                  status        TSC/MHz      +-ppm  result\n");
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
         char estimate[DECIMAL_SIZE] = "-", half[DECIMAL_SIZE] = "-";

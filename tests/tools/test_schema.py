@@ -24,6 +24,7 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"]}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
+    "sink": "sink status gets where",
     "hypervisor": "present vendor signature signature_hex max_leaf interface cpu_vendor"
     " out_of_range",
     "block": "scan base signature signature_hex max_leaf known repeats note",
