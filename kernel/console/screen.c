@@ -86,19 +86,23 @@ static void wrap(void)
         put(moved[i]);
 }
 
-// Scrolls until a page has room, or the screen is empty.
+// Scrolls until a page has room below an empty row.
 static void make_room(void)
 {
     unsigned free = screen.rows - 1 - row;
 
-    if (free < PAGE_ROWS)
-        scroll(screen.rows > PAGE_ROWS ? PAGE_ROWS - free : row);
-    // On a screen that is as small as a page it begins in the first row, which is empty.
-    if (screen.rows <= PAGE_ROWS) {
-        memset(cells[0], ' ', sizeof(cells[0]));
-        line_ended = false;
-        column = 0;
+    if (screen.rows > PAGE_ROWS + 1) {
+        if (free < PAGE_ROWS + 1)
+            scroll(PAGE_ROWS + 1 - free);
+        next_row();
+        line_ended = true;
+        return;
     }
+    // Where there is room for little more than a page it begins at the top.
+    scroll(row);
+    memset(cells[0], ' ', sizeof(cells[0]));
+    line_ended = false;
+    column = 0;
 }
 
 static void write_character(uint8_t character)

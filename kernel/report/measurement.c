@@ -211,8 +211,7 @@ static void write_rows(const struct measurement *measurement)
 {
     struct row row;
 
-    emit_text("  TSC rate by %31s +- in ppm:\n", "in MHz:");
-    emit_text("  clock      samples    estimate  proven from        to    proven      raw    limit"
+    emit_text("  clock      samples    estimate  proven TSC rate in MHz     +-ppm  raw +-    limit"
               " defect/ns\n");
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];

@@ -8,6 +8,8 @@
 #define CLAIMS_SHOWN 6
 #define CLOCKS_SHOWN 5
 
+#define MILLION 1000000
+
 static void write_hypervisor(const struct scan *scan)
 {
     const struct signature *vendor = scan_vendor(scan);
@@ -43,6 +45,12 @@ static void write_rate(const struct measurement *measurement)
               text_decimal(low, all->low, 9, 6), text_decimal(high, all->high, 9, 6));
 }
 
+// A ratio in ppm, without decimals where they would not fit and say nothing.
+static const char *ppm(char out[DECIMAL_SIZE], int64_t ppb)
+{
+    return text_signed_decimal(out, ppb, 3, ppb > -MILLION && ppb < MILLION ? 3 : 0);
+}
+
 static void write_claim(const struct judged_claim *judged, const struct measurement *measurement)
 {
     const struct claim *claim = judged->claim;
@@ -55,9 +63,8 @@ static void write_claim(const struct judged_claim *judged, const struct measurem
     emit_page("  %-16s %-4s %12s", claim->source, claim_clock_word(claim->clock),
               text_decimal(megahertz, claim->millihertz, 9, 6));
     if (claim->clock == CLAIM_TSC ? measurement->decided : measurement->bus_known)
-        emit_page(" %9s %9s %9s  %s%s\n", text_signed_decimal(error, judgement->error_ppb, 3, 3),
-                  text_signed_decimal(low, judgement->low_ppb, 3, 3),
-                  text_signed_decimal(high, judgement->high_ppb, 3, 3), nominal, verdict);
+        emit_page(" %9s %9s %9s  %s%s\n", ppm(error, judgement->error_ppb),
+                  ppm(low, judgement->low_ppb), ppm(high, judgement->high_ppb), nominal, verdict);
     else
         emit_page("         -         -         -  %s%s\n", nominal, verdict);
 }
@@ -68,7 +75,7 @@ static void write_claims(const struct judged *judged, const struct measurement *
         emit_page("Claims      none\n");
         return;
     }
-    emit_page("Claims                           MHz error/ppm  proven from..to    verdict\n");
+    emit_page("Claims                           MHz error/ppm      from        to  verdict\n");
     for (size_t i = 0; i < judged->claim_count && i < CLAIMS_SHOWN; i++)
         write_claim(&judged->claims[i], measurement);
     if (judged->claim_count > CLAIMS_SHOWN)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import records
+import xen
 from qemu import IMAGE, PASS, boot, hypertick_qemu
 
 SHORT = "window=20ms"
@@ -98,3 +99,15 @@ def test_debug_console_of_the_firmware_alone():
         got = (directory / "log").read_text("ascii", "replace")
     assert "port 0x402" in got
     assert got.strip().splitlines()[-1].startswith("PASS: ")
+
+
+def test_xen_console_of_dom0():
+    """By hypercall, where all other sinks are off: Xen shows it whatever its log level."""
+    image, problem = xen.fetch()
+    if problem:
+        pytest.skip(problem)
+    _, console = xen.run(image, f"{SHORT} com1=off pciserial=off")
+    assert "debugcon  text      Xen's console, by hypercall" in console
+    assert "booted by pvh" in console
+    assert any(line.startswith(("PASS: ", "FAIL: ", "INCONCLUSIVE: "))
+               for line in console.replace("\r", "").splitlines())  # fmt: skip

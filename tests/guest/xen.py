@@ -40,18 +40,23 @@ def fetch():
     return target, None
 
 
-def boot(xen, options):
-    """The records of one run. Xen's own console is COM2, so the records go to COM1."""
+def run(xen, options):
+    """What one run leaves: (COM1, COM2). Xen's own console is COM2."""
     with tempfile.TemporaryDirectory() as directory:
-        com1 = Path(directory) / "com1"
+        com1, com2 = Path(directory) / "com1", Path(directory) / "com2"
         # An IOMMU is compulsory for a PVH dom0.
         line = [hypertick_qemu.QEMU, "-machine", "q35", "-m", "256", "-cpu", "max,+svm",
                 "-device", "amd-iommu", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                 "-nodefaults", "-display", "none", "-no-reboot",
-                "-serial", f"file:{com1}", "-serial", "null", "-kernel", str(xen),
+                "-serial", f"file:{com1}", "-serial", f"file:{com2}", "-kernel", str(xen),
                 "-append", "console=com2 com2=115200,8n1 dom0=pvh dom0_mem=64M",
-                "-initrd", f"{IMAGE} com1=json {options}"]  # fmt: skip
+                "-initrd", f"{IMAGE} {options}"]  # fmt: skip
         done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
                               check=False)  # fmt: skip
         assert com1.exists(), done.stderr.decode(errors="replace")
-        return records.load(com1.read_text("ascii"), "com1")
+        return com1.read_text("ascii"), com2.read_text("ascii", "replace")
+
+
+def boot(xen, options):
+    """The records of one run."""
+    return records.load(run(xen, f"com1=json {options}")[0], "com1")
