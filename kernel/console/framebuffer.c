@@ -90,7 +90,7 @@ static void draw_line(uint64_t address, unsigned pixels)
     // 16 pixels end on a word, whatever their size.
     for (unsigned i = 0; i < scale; i++, address += framebuffer->pitch)
         for (unsigned word = 0; word < count; word++)
-            machine_mmio_write32(address + word * 4, words[word]);
+            machine_mmio_write32(address + word * 4ull, words[word]);
 }
 
 static void draw(unsigned row, unsigned column, const uint8_t *old, const uint8_t *shown)

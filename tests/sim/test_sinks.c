@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/console/console.h"
@@ -410,8 +411,8 @@ static void test_scrolling(void **state)
     show_script(text);
     assert_int_equal(strange, 0);
     // All in order and the last one shown, and no more than a quarter of the rows empty behind it.
-    unsigned shown = 0, first = 0;
-    sscanf(lines[0], "line %u", &first);
+    assert_memory_equal(lines[0], "line ", 5);
+    unsigned shown = 0, first = (unsigned)strtoul(lines[0] + 5, NULL, 10);
     while (shown < 25 && lines[shown][0]) {
         char expected[16];
         snprintf(expected, sizeof(expected), "line %u", first + shown);
