@@ -92,6 +92,11 @@ static inline void machine_mmio_write32(uint64_t address, uint32_t value)
     __asm__ volatile("movl %1, %0" : "=m"(*(volatile uint32_t *)address) : "r"(value));
 }
 
+static inline void machine_mmio_write8(uint64_t address, uint8_t value)
+{
+    __asm__ volatile("movb %1, %0" : "=m"(*(volatile uint8_t *)address) : "q"(value));
+}
+
 // Where execution goes on after a fault at `fault`; both relative to the entry's own address, so
 // that the table needs no relocation. The linker collects the entries between machine_fixups_start
 // and machine_fixups_end; kernel/trap.c searches them on #GP and #UD.

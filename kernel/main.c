@@ -4,6 +4,7 @@
 #include "kernel/claims/claims.h"
 #include "kernel/console/console.h"
 #include "kernel/cpuid_log.h"
+#include "kernel/firmware/firmware.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
@@ -55,8 +56,17 @@ static void start(const struct boot_info *boot)
     memset(&judged, 0, sizeof(judged));
     platform.boot = boot;
     platform.phys = &machine_phys;
+    // They may hold options, and those say which sinks there are.
+    smbios_parse(&platform.smbios, platform.phys, boot->smbios);
+    acpi_parse(&platform.acpi, platform.phys, boot->rsdp);
+    fw_cfg_read(&platform);
+    const struct option_source sources[] = {
+        {"SMBIOS", platform.smbios.options, NULL},
+        {"fw_cfg", platform.fw_cfg.options, NULL},
+        {NULL, boot->cmdline, loader_words(boot->protocol)},
+    };
     options_default(&platform.options);
-    options_parse(&platform.options, boot->cmdline, loader_words(boot->protocol), clock_names);
+    options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
     console_open(&platform.options);
     emit_start();
 }
@@ -127,8 +137,6 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_banner(boot);
     raise_fault(platform.options.fault);
 
-    acpi_parse(&platform.acpi, platform.phys, boot->rsdp);
-    smbios_parse(&platform.smbios, platform.phys, boot->smbios);
     count_memory(boot);
     report_platform(&platform, start_tsc);
     report_sinks();
@@ -140,6 +148,8 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     scan_run(&platform.scan, &platform.cpuid, platform.options.scan_wide, report_scan_progress);
     platform.scan_cycles = machine_tsc() - platform.scan_cycles;
     report_detection(&platform);
+    evidence_gather(&platform);
+    report_identity(&platform.evidence);
 
     size_t claim_count = claims_collect(&platform, claims, CLAIMS_MAX);
     report_claims(claims, claim_count);

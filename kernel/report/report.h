@@ -18,6 +18,9 @@ void report_detection(const struct platform *platform);
 void report_leaves(void);
 void report_scan_progress(unsigned done, unsigned total);
 
+// report/identity.c
+void report_identity(const struct evidence *evidence);
+
 // report/claims.c
 void report_claims(const struct claim *claims, size_t count);
 

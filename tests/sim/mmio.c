@@ -50,9 +50,24 @@ uint32_t mmio_read(uint64_t address)
     return sim_open_bus();
 }
 
+// The registers of reduced hardware. ACPI 6.5, 4.8.3.7.
+static void write_acpi(uint64_t address, unsigned size, uint32_t value)
+{
+    const struct sim_acpi *acpi = &sim.config->acpi;
+
+    if (!acpi->present || size != 1)
+        return;
+    if (acpi->sleep_address && address == acpi->sleep_address && acpi->has_s5 &&
+        value == (5u << 2 | 1u << 5))
+        sim_leave(SIM_S5, value);
+    if (acpi->reset_address && address == acpi->reset_address && value == acpi->reset_value)
+        sim_leave(SIM_RESET, (uint32_t)address);
+}
+
 void mmio_write(uint64_t address, unsigned size, uint32_t value)
 {
     check_alignment(address, size);
+    write_acpi(address, size, value);
     if (in_screen(address, size)) {
         size_t cell = (address - SCREEN) / 2;
         sim.cells[cell] = (uint16_t)value;

@@ -73,6 +73,9 @@ struct model {
     bool pvclock_written;
     uint64_t rtc_periods; // of the periodic flag, up to its last reading
     bool hpet_counting;
+    uint16_t fw_cfg_key;
+    uint32_t fw_cfg_at;
+    unsigned shutdown_at; // characters of the word that have come
 };
 
 extern struct model sim;
@@ -156,3 +159,10 @@ uint8_t *memory_add(uint64_t address, uint64_t length);
 // The bytes of a block that was added, or NULL.
 uint8_t *memory_at(uint64_t address, uint64_t length);
 void acpi_build(void);
+
+// firmware.c: SMBIOS tables, and the fw_cfg device.
+#define SIM_SMBIOS        0xf5000u
+#define SIM_SMBIOS_LENGTH 0x400u
+void smbios_build(void);
+void fw_cfg_select(uint16_t key);
+uint8_t fw_cfg_read_byte(void);

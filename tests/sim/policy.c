@@ -29,6 +29,8 @@ static const struct rule rules[] = {
     {SPACE_PORT, 0xf4, 0xf4, WRITE, true, "QEMU's exit device has no identification"},
     {SPACE_PORT, 0x64, 0x64, READ, false, "the keyboard controller's status, before a reset"},
     {SPACE_PORT, 0x64, 0x64, WRITE, false, "reset, when there is nothing left to lose"},
+    {SPACE_PORT, 0x510, 0x510, WRITE, true, "fw_cfg shows its signature only to who asks for it"},
+    {SPACE_PORT, 0x511, 0x511, READ, true, "that signature"},
     {SPACE_PORT, 0x3d4, 0x3d5, WRITE, false, "a cursor register tells that a VGA is there"},
     {SPACE_PORT, 0x3d5, 0x3d5, READ, false, "by holding what is written to it"},
     {SPACE_PORT, 0xcf9, 0xcf9, WRITE, false, "reset, when there is nothing left to lose"},

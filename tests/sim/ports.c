@@ -179,6 +179,23 @@ static void write_crtc(uint16_t port, uint32_t value)
     sim.crtc_cursor[sim.crtc_index & 1] = (uint8_t)value;
 }
 
+static bool has_fw_cfg(void)
+{
+    return sim.config->fw_cfg.present;
+}
+
+static uint32_t read_fw_cfg(uint16_t port)
+{
+    (void)port;
+    return fw_cfg_read_byte();
+}
+
+static void write_fw_cfg(uint16_t port, uint32_t value)
+{
+    (void)port;
+    fw_cfg_select((uint16_t)value);
+}
+
 // The devices at addresses that never change.
 static const struct port_device devices[] = {
     {0x40, 0x43, 1 << 1, has_pit, read_pit, write_pit},
@@ -189,6 +206,8 @@ static const struct port_device devices[] = {
     {DEBUG_EXIT, DEBUG_EXIT, 1 << 1 | 1 << 4, has_debug_exit, NULL, write_debug_exit},
     {0x2f8, 0x2ff, 1 << 1, has_com2, read_com2, write_com2},
     {0x3f8, 0x3ff, 1 << 1, has_com1, read_com1, write_com1},
+    {0x510, 0x510, 1 << 2, has_fw_cfg, NULL, write_fw_cfg},
+    {0x511, 0x511, 1 << 1, has_fw_cfg, read_fw_cfg, NULL},
     {CRTC_INDEX, CRTC_INDEX + 1, 1 << 1, has_screen, read_crtc, write_crtc},
     {CF9, CF9, 1 << 1, has_cf9, NULL, write_cf9},
 };
@@ -243,6 +262,34 @@ static bool is_reset(uint16_t port)
            port == sim.config->acpi.reset_port;
 }
 
+// --- Ports that switch the machine off
+
+static bool is_shutdown(uint16_t port)
+{
+    static const uint16_t ports[] = {[SIM_SHUTDOWN_BOCHS] = 0x8900,
+                                     [SIM_SHUTDOWN_CLOUD_HYPERVISOR] = 0x600,
+                                     [SIM_SHUTDOWN_VIRTUALBOX] = 0x4004};
+
+    return sim.config->shutdown && port == ports[sim.config->shutdown];
+}
+
+static void write_shutdown(uint16_t port, unsigned size, uint32_t value)
+{
+    static const char word[] = "Shutdown";
+    enum sim_shutdown kind = sim.config->shutdown;
+
+    if (kind == SIM_SHUTDOWN_BOCHS && size == 1) {
+        sim.shutdown_at = value == (uint8_t)word[sim.shutdown_at] ? sim.shutdown_at + 1 : 0;
+        if (!word[sim.shutdown_at])
+            sim_leave(SIM_SHUTDOWN, port);
+        return;
+    }
+    if ((kind == SIM_SHUTDOWN_CLOUD_HYPERVISOR && size == 1 && value == 0x34) ||
+        (kind == SIM_SHUTDOWN_VIRTUALBOX && size == 2 && value == 0x3400))
+        sim_leave(SIM_SHUTDOWN, port);
+    sim_violation("no value that this port is known for", port, value);
+}
+
 // --- Dispatch
 
 enum sim_access ports_access(uint16_t port)
@@ -277,10 +324,14 @@ void ports_write(uint16_t port, unsigned size, uint32_t value)
         write_pm1a(port, size, value);
         return;
     }
+    if (is_shutdown(port)) {
+        write_shutdown(port, size, value);
+        return;
+    }
     if (is_reset(port) && value == sim.config->acpi.reset_value)
         sim_leave(SIM_RESET, port);
     const struct port_device *device = find(port);
-    if (!device) {
+    if (!device || !device->write) {
         policy_check(SPACE_PORT, port, true, value);
         return;
     }

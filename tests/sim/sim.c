@@ -197,6 +197,9 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     paravirt_reset();
     memory_reset();
     acpi_build();
+    smbios_build();
+    fw_cfg_select(0);
+    sim.shutdown_at = 0;
 }
 
 // The system table and the runtime services, as far as ResetSystem needs them. UEFI 2.10, 4.3.1 and

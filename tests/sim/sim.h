@@ -165,6 +165,11 @@ struct sim_acpi {
     bool has_s5;         // \_S5 in the DSDT
     uint16_t reset_port; // 0: the FADT has no reset register
     uint8_t reset_value;
+    // In device memory, with a FADT of reduced hardware (microvm). 0: none.
+    uint64_t sleep_address, reset_address;
+    const char *oem_id;     // of the RSDP and all tables, 6 characters; NULL: "SIMSIM"
+    const char *hypervisor; // the FADT's Hypervisor Vendor Identity, NULL: a FADT too old for one
+    bool has_waet;          // with PM timer good
     enum sim_acpi_lie lie;
 };
 
@@ -233,6 +238,36 @@ struct sim_paravirt {
     int32_t xen_result; // of the hypercall
     struct sim_tsc_page tsc_page;
     struct sim_backdoor backdoor;
+};
+
+// SMBIOS tables: version 2.8, types 0, 1 and 11, in the BIOS ROM.
+struct sim_smbios {
+    bool present;
+    bool virtual_machine;                                          // the bit of type 0
+    const char *bios_vendor, *manufacturer, *product, *oem_string; // NULL: not given
+    bool damaged;                                                  // a wrong checksum
+};
+
+enum sim_fw_cfg_lie {
+    SIM_FW_CFG_TRUE,
+    SIM_FW_CFG_OTHER,   // no signature
+    SIM_FW_CFG_ENDLESS, // the directory states 2^32 - 1 files
+    SIM_FW_CFG_HUGE,    // the file's size is 2^32 - 1
+};
+
+// Ports of hypervisors that switch the machine off.
+enum sim_shutdown {
+    SIM_SHUTDOWN_NONE,
+    SIM_SHUTDOWN_BOCHS,            // "Shutdown" to port 0x8900
+    SIM_SHUTDOWN_CLOUD_HYPERVISOR, // 0x34 to port 0x600
+    SIM_SHUTDOWN_VIRTUALBOX,       // 0x3400 to port 0x4004
+};
+
+// QEMU's fw_cfg device, ports 0x510 and 0x511.
+struct sim_fw_cfg {
+    bool present;
+    const char *options; // what the file opt/hypertick/options holds, NULL: there is none
+    enum sim_fw_cfg_lie lie;
 };
 
 // What is wrong with UEFI's runtime services.
@@ -336,6 +371,8 @@ struct sim_config {
     bool unknown_msrs_read_zero; // QEMU TCG; else they raise #GP
 
     struct sim_acpi acpi;
+    struct sim_smbios smbios;
+    struct sim_fw_cfg fw_cfg;
     enum sim_efi efi;
     struct sim_vcpu vcpus[SIM_VCPUS_MAX]; // there are acpi.cpus of them; the first is not used
     struct sim_uart com1, com2;
@@ -345,6 +382,7 @@ struct sim_config {
     bool debug_exit;     // QEMU's isa-debug-exit at port 0xf4
     bool keyboard_reset; // 0xfe to port 0x64
     bool cf9_reset;      // 6 to port 0xcf9
+    enum sim_shutdown shutdown;
 
     uint64_t operations_max; // calls of the seam, then the run is SIM_HUNG
     uint64_t time_max_ns;    // true time, likewise
@@ -355,6 +393,7 @@ enum sim_exit {
     SIM_S5,
     SIM_RESET,     // value: the port
     SIM_EFI_RESET, // value: ResetSystem's type
+    SIM_SHUTDOWN,  // value: the port
     SIM_HALT,
     SIM_RETURNED, // the guest's function returned
     SIM_HUNG,

@@ -46,7 +46,7 @@ static const struct expected expected[] = {
     {"virtualbox", NULL, "live", "live", "live", "live empty", SIM_S5, "pass"},
     {"hyper-v-gen1", "Hyper-V", "live", "absent", "live", "live empty", SIM_S5, "pass"},
     // Its reference counter is the only clock of known rate.
-    {"hyper-v-gen2", "Hyper-V", "absent", "absent", "absent", "live empty", SIM_HALT, "pass"},
+    {"hyper-v-gen2", "Hyper-V", "absent", "absent", "absent", "live empty", SIM_RESET, "pass"},
     // The PM timer is 720 ppm off, and the other two agree.
     {"bhyve", "bhyve", "live", "live", "live odd", "live empty", SIM_S5, "pass"},
     {"bochs", NULL, "live", "live", "coarse", "live empty", SIM_S5, "pass"},

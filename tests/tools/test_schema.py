@@ -24,6 +24,7 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"], "check": ["proposal"]}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
+    "options": "source line",
     "hypervisor": "present vendor signature signature_hex max_leaf interface cpu_vendor"
     " out_of_range",
     "block": "scan base signature signature_hex max_leaf known repeats note",
@@ -48,6 +49,8 @@ FIELDS = {
     " offset_high_ns rate_low_ppb rate_high_ppb exchanges exchange_min_ns tsc_adjust"
     " differences difference warps warp_max_cycles verdict reason",
     "warp": "vcpus reads warps max_cycles max_ns",
+    "evidence": "source finding points_to",
+    "identity": "conclusion confidence hypervisor platform against impersonation",
 }
 KINDS = list(FIELDS)
 
