@@ -85,7 +85,7 @@ SCAN_C      := $(sort $(wildcard tools/scan/*.c) $(filter-out lib/memory.c,$(wil
                    leaf_timing.c transmeta.c xen_leaf.c)
 SCAN_O      := $(SCAN_C:%.c=$(BUILD)/scan/%.o)
 
-.PHONY: all efi image run check unit sim guest tools-test bench lint coverage fuzz setup clean help
+.PHONY: all efi image run check check-beds unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
 all: $(BUILD)/hypertick.elf $(BUILD)/hypertick.bzImage $(if $(HAVE_EFI),efi,efi-missing) $(BUILD)/hypertick-scan ## build build/hypertick.elf, .bzImage, hypertick-scan and, where gnu-efi is, .efi (the default)
@@ -116,6 +116,10 @@ tools-test: ## run the tests of the programs in tools/
 
 guest: ## run the tests that boot the image
 	@$(PYTHON) tools/check guest
+
+check-beds: ## boot the image in the heavier test beds: docs/testing.md
+	@tools/setup --needed-for check
+	@$(PYTHON) tools/check beds
 
 lint: ## check the format and run every static analyser
 	@tools/setup --needed-for lint
