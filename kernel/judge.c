@@ -82,8 +82,17 @@ static void actual_clock(const struct measurement *measurement,
     }
 }
 
+static void actual_check(const struct audit *audit, struct judged_expectation *expectation)
+{
+    const struct check *check = audit_find(audit, expectation->expectation->subject);
+    const char *actual = check ? check_result_word(check->result) : "checks=off";
+
+    expectation->met = text_equal(actual, expectation->expectation->value);
+    text_print(expectation->actual, sizeof(expectation->actual), "%s", actual);
+}
+
 static void judge_expectation(struct judged *judged, const struct platform *platform,
-                              const struct measurement *measurement,
+                              const struct measurement *measurement, const struct audit *audit,
                               const struct expectation *expectation)
 {
     struct judged_expectation *result = &judged->expectations[judged->expectation_count++];
@@ -108,7 +117,7 @@ static void judge_expectation(struct judged *judged, const struct platform *plat
         actual_clock(measurement, result);
         break;
     case EXPECT_CHECK:
-        text_print(result->actual, sizeof(result->actual), "no such check");
+        actual_check(audit, result);
         break;
     }
     if (!result->met)
@@ -150,6 +159,14 @@ static void judge_incidents(struct judged *judged, const struct measurement *mea
     }
 }
 
+static void judge_checks(struct judged *judged, const struct audit *audit)
+{
+    for (size_t i = 0; i < audit->count; i++)
+        if (audit->checks[i].result == CHECK_FAIL)
+            raise(judged, OUTCOME_FAIL, "check %s failed: %s", audit->checks[i].rule->id,
+                  audit->checks[i].detail);
+}
+
 static uint64_t magnitude(const struct judged_claim *claim)
 {
     int64_t error = claim->judgement.error_ppb;
@@ -188,7 +205,7 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
 }
 
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
-           size_t claim_count, const struct measurement *measurement)
+           size_t claim_count, const struct measurement *measurement, const struct audit *audit)
 {
     const struct options *options = &platform->options;
 
@@ -206,7 +223,9 @@ void judge(struct judged *judged, const struct platform *platform, const struct 
         if (claims[i].present && claims[i].clock != CLAIM_BCLK)
             judge_claim(judged, &claims[i], measurement, options);
     for (size_t i = 0; i < options->expect_count; i++)
-        judge_expectation(judged, platform, measurement, &options->expect[i]);
+        judge_expectation(judged, platform, measurement, audit, &options->expect[i]);
+    if (options->strict)
+        judge_checks(judged, audit);
     if (judged->outcome == OUTCOME_PASS)
         explain_pass(judged, platform, measurement);
 }

@@ -96,6 +96,20 @@ static void tighten_low(struct envelope *envelope, struct point floor)
     }
 }
 
+// Does the last point of a hull imply the new one for every p in [low, high]? Then the new one
+// binds nothing, now or later, since p never leaves that interval. For floor points that is so if
+// it lies on or below the line of slope `low` through the last one, for ceiling points if on or
+// above that of slope `high`. It is so for nearly every bracket that is wider than its neighbours.
+static bool implied(const struct hull *hull, struct point new, struct slope p, int side)
+{
+    if (!hull->count || !p.cycles)
+        return false;
+    struct point last = hull->points[hull->count - 1];
+    uint128 rise = (uint128)(new.ticks - last.ticks) * p.cycles;
+    uint128 allowed = (uint128)(new.cycles - last.cycles) * p.ticks;
+    return side > 0 ? rise <= allowed : rise >= allowed;
+}
+
 bool envelope_bounded(const struct envelope *envelope)
 {
     return envelope->low.cycles && envelope->high.cycles;
@@ -108,16 +122,22 @@ enum fit envelope_add(struct envelope *envelope, const struct sample *sample)
 
     if (sample->after < sample->before)
         return FIT_BACKWARDS;
-    if (envelope->samples) {
-        if (floor.cycles < envelope->floor.points[envelope->floor.count - 1].cycles ||
-            ceiling.cycles < envelope->ceiling.points[envelope->ceiling.count - 1].cycles)
-            return FIT_BACKWARDS;
-    }
+    if (envelope->samples &&
+        (sample->after < envelope->last_after || sample->before < envelope->last_before))
+        return FIT_BACKWARDS;
+    envelope->last_before = sample->before;
+    envelope->last_after = sample->after;
+    bool binds_low = !implied(&envelope->floor, floor, envelope->low, +1);
+    bool binds_high = !implied(&envelope->ceiling, ceiling, envelope->high, -1);
     // Against the earlier samples only: a sample bounds nothing together with itself.
-    tighten_high(envelope, ceiling);
-    tighten_low(envelope, floor);
-    hull_add(&envelope->floor, floor, +1);
-    hull_add(&envelope->ceiling, ceiling, -1);
+    if (binds_high)
+        tighten_high(envelope, ceiling);
+    if (binds_low)
+        tighten_low(envelope, floor);
+    if (binds_low)
+        hull_add(&envelope->floor, floor, +1);
+    if (binds_high)
+        hull_add(&envelope->ceiling, ceiling, -1);
     envelope->samples++;
     if (envelope_bounded(envelope) && slope_less(envelope->high, envelope->low))
         return FIT_BROKEN;

@@ -9,7 +9,8 @@
 // memory is constant however long the stream. Eliminating c leaves p between the steepest slope
 // from an earlier ceiling point to a later floor point and the flattest from an earlier floor point
 // to a later ceiling point. No noise model, no rounding: integers and 128-bit products.
-// docs/estimator.md has the proof.
+// A point that an earlier one already implies for every slope left is not even kept.
+// docs/estimator.md has the proofs.
 //
 // Ranges: coordinates below 2^62; ticks must not decrease from one sample to the next.
 #pragma once
@@ -49,6 +50,7 @@ struct envelope {
     struct hull floor, ceiling;
     uint64_t step; // granularity of the clock in ticks, at least 1
     uint64_t samples;
+    uint64_t last_before, last_after; // of the last sample
     struct slope low, high; // p lies in [low, high]
     // The lines that attain the bounds pass through these points of the hulls.
     struct point low_ceiling, high_floor;

@@ -52,7 +52,8 @@ def test_load_options_win():
     )
     assert "the options come from hypertick.conf, then the load options" in run.notes("info")
     status = {clock["clock"]: clock["status"] for clock in run.records.records("clock")}
-    assert status == {"pit": "live", "hpet": "live", "pmtimer": "unused", "lapic": "unused"}
+    used = {name for name, word in status.items() if word != "unused"}
+    assert used == {"pit", "hpet"} and status["pmtimer"] == "unused"
 
 
 def test_bad_option():
