@@ -214,10 +214,10 @@ static void add_devices(struct evidence *evidence, const struct evidence_facts *
         add(evidence, "tdx", EVIDENCE_SIGNATURE, NULL, "leaf 0x21: an Intel TDX trust domain");
     if (facts->sev_leaf)
         add(evidence, "sev", EVIDENCE_SIGNATURE, NULL, "leaf 0x8000001f: AMD SEV, %s",
-            sev & 4   ? "SEV-SNP in force"
-            : sev & 2 ? "SEV-ES in force"
-            : sev & 1 ? "in force"
-                      : "not in force");
+            (sev & 4)   ? "SEV-SNP in force"
+            : (sev & 2) ? "SEV-ES in force"
+            : (sev & 1) ? "in force"
+                        : "not in force");
 }
 
 // --- Weighing
@@ -261,7 +261,7 @@ static unsigned weight_of(const struct evidence *evidence, const char *name)
     unsigned weight = 0;
 
     for (unsigned i = 0; i < EVIDENCE_GROUPS; i++)
-        weight += groups >> i & 1 ? weights[i] : 0;
+        weight += (groups >> i & 1) ? weights[i] : 0;
     if (weight && party_of(name)->around)
         weight += 6;
     // That it can run on what CPUID names is a reason of its own.
@@ -339,7 +339,7 @@ static enum confidence confidence_of(const struct evidence *evidence)
     // The signature tells the hypervisor; the program around it needs two witnesses, or its field.
     if (count_bits(groups) >= 2)
         return CONFIDENCE_HIGH;
-    return groups & 1u << EVIDENCE_ACPI ? CONFIDENCE_LOW : CONFIDENCE_MEDIUM;
+    return (groups & 1u << EVIDENCE_ACPI) ? CONFIDENCE_LOW : CONFIDENCE_MEDIUM;
 }
 
 static void conclude(struct evidence *evidence, const struct evidence_facts *facts)
