@@ -1,6 +1,7 @@
 #include "kernel/judge.h"
 
 #include "lib/text.h"
+#include "lib/wide.h"
 
 // The most severe finding so far decides; of two equally severe ones the first.
 static void __attribute__((format(printf, 3, 4)))
@@ -124,6 +125,32 @@ static void judge_expectation(struct judged *judged, const struct platform *plat
         raise(judged, OUTCOME_FAIL, "expected %s, found %s", expectation->text, result->actual);
 }
 
+static uint64_t magnitude(const struct judged_claim *claim)
+{
+    int64_t error = claim->judgement.error_ppb;
+
+    return (uint64_t)(error < 0 ? -error : error);
+}
+
+// The interval is too wide. It narrows as the window grows, so that a window can be named, with a
+// quarter to spare, unless the claim is off by just what is allowed.
+static void raise_wide(struct judged *judged, const struct judged_claim *claim, uint64_t window_ns)
+{
+    const struct judgement *judgement = &claim->judgement;
+    uint64_t error = magnitude(claim), allowed = judgement->allowed_ppb;
+    uint64_t half = (uint64_t)(judgement->high_ppb - judgement->low_ppb) / 2;
+    char proven_ppm[DECIMAL_SIZE], allowed_ppm[DECIMAL_SIZE], window[48] = "";
+
+    if (error < allowed && window_ns) {
+        uint64_t ns = wide_mul_div_up(window_ns, half, allowed - error);
+        text_print(window, sizeof(window), "; window=%llums should tell",
+                   (unsigned long long)(ns / 1000000 + ns / 4000000 + 1));
+    }
+    raise(judged, OUTCOME_INCONCLUSIVE, "%s: +-%s ppm is proven, +-%s ppm is allowed%s",
+          claim->claim->source, text_decimal(proven_ppm, half, 3, 3),
+          text_decimal(allowed_ppm, allowed, 3, 3), window);
+}
+
 static void judge_claim(struct judged *judged, const struct claim *claim,
                         const struct measurement *measurement, const struct options *options)
 {
@@ -140,7 +167,11 @@ static void judge_claim(struct judged *judged, const struct claim *claim,
               text_signed_decimal(ppm, result->judgement.error_ppb, 3, 3));
     // A bus claim that cannot be told (no clock but the LAPIC timer, or none that is narrow enough)
     // does not spoil what is proven about the TSC.
-    if (result->judgement.verdict == VERDICT_INCONCLUSIVE && claim->clock == CLAIM_TSC)
+    if (result->judgement.verdict != VERDICT_INCONCLUSIVE || claim->clock != CLAIM_TSC)
+        return;
+    if (measurement->decided)
+        raise_wide(judged, result, measurement->window_ns);
+    else
         raise(judged, OUTCOME_INCONCLUSIVE, "%s: %s", claim->source, result->reason);
 }
 
@@ -165,13 +196,6 @@ static void judge_checks(struct judged *judged, const struct audit *audit)
         if (audit->checks[i].result == CHECK_FAIL)
             raise(judged, OUTCOME_FAIL, "check %s failed: %s", audit->checks[i].rule->id,
                   audit->checks[i].detail);
-}
-
-static uint64_t magnitude(const struct judged_claim *claim)
-{
-    int64_t error = claim->judgement.error_ppb;
-
-    return (uint64_t)(error < 0 ? -error : error);
 }
 
 // The reason of a PASS: how right the claims are, or what was found where there is none.

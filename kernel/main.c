@@ -22,13 +22,33 @@
 static const char *const *loader_words(enum boot_protocol protocol)
 {
     static const char *const none[] = {NULL};
-    // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy".
-    static const char *const pvh[] = {"console=", "reboot=",        "panic=", "pci=",
-                                      "nomodule", "root=",          "dummy",  "ro",
-                                      "rw",       "8250.nr_uarts=", "i8042.", "virtio_mmio.device=",
-                                      NULL};
+    // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy";
+    // GRUB names the file.
+    static const char *const linux_words[] = {"console=",
+                                              "reboot=",
+                                              "panic=",
+                                              "pci=",
+                                              "nomodule",
+                                              "root=",
+                                              "dummy",
+                                              "ro",
+                                              "initrd=",
+                                              "rw",
+                                              "8250.nr_uarts=",
+                                              "i8042.",
+                                              "BOOT_IMAGE=",
+                                              "virtio_mmio.device=",
+                                              NULL};
 
-    return protocol == BOOT_PVH ? pvh : none;
+    switch (protocol) {
+    case BOOT_PVH:
+    case BOOT_LINUX16:
+    case BOOT_LINUX32:
+    case BOOT_LINUX64:
+        return linux_words;
+    default:
+        return none;
+    }
 }
 
 static struct platform platform;
