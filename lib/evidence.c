@@ -199,6 +199,10 @@ static void add_devices(struct evidence *evidence, const struct evidence_facts *
 
     if (facts->fw_cfg)
         add(evidence, "fw_cfg", EVIDENCE_DEVICE, "QEMU", "QEMU's fw_cfg device answers");
+    else if (!facts->scan->present && !evidence->hypervisor &&
+             text_starts_with(facts->acpi->oem_id, "BOCHS"))
+        add(evidence, "fw_cfg", EVIDENCE_DEVICE, "Bochs",
+            "no fw_cfg device, which QEMU with these ACPI tables has");
     if (facts->vmware_port)
         add(evidence, "vmware-port", EVIDENCE_DEVICE, NULL,
             "VMware's port 0x5658 answers, as QEMU's does, too");
@@ -425,8 +429,9 @@ void evidence_weigh(struct evidence *evidence, const struct evidence_facts *fact
     add_smbios(evidence, smbios);
     add_devices(evidence, facts);
     choose_platform(evidence);
-    // Bochs and QEMU share their tables, but only QEMU has a fw_cfg or a signature.
-    if (groups_of(evidence, "Bochs") && !evidence->hypervisor && !facts->fw_cfg)
+    // Bochs and QEMU share their ACPI tables, but only QEMU has a fw_cfg or a signature.
+    if (groups_of(evidence, "Bochs") && !(groups_of(evidence, "QEMU") & 1u << EVIDENCE_SMBIOS) &&
+        !evidence->hypervisor && !facts->fw_cfg)
         evidence->platform = "Bochs";
     find_contradiction(evidence);
     evidence->confidence = confidence_of(evidence);
