@@ -63,13 +63,15 @@ const uint8_t *efi_leave(const uint8_t *info, uint8_t *copy, size_t room)
     uint64_t image = find(info, TAG_HANDLE64, &end);
 
     find(info, TAG_END, &end);
-    if (!system || !image || !end || room < end + sizeof(struct map_tag) + sizeof(struct tag))
+    // 8 for what the map's end may have to be padded with.
+    size_t around = end + sizeof(struct map_tag) + sizeof(struct tag) + 8;
+    if (!system || !image || !end || room < around)
         return info;
     for (size_t i = 0; i < end; i++)
         copy[i] = info[i];
     struct map_tag *map = (struct map_tag *)(copy + end);
     uint8_t *entries = (uint8_t *)(map + 1);
-    uint64_t most = room - end - sizeof(*map) - sizeof(struct tag) - 8;
+    uint64_t most = room - around;
 
     for (unsigned i = 0; i < TRIES; i++) {
         uint64_t size = most, key = 0, entry_size = 0;
