@@ -54,6 +54,7 @@ static const char *const *loader_words(enum boot_protocol protocol)
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
+static struct audit audit;
 static struct smp smp;
 static struct judged judged;
 
@@ -86,7 +87,7 @@ static void start(const struct boot_info *boot)
     };
     options_default(&platform.options);
     options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
-    console_open(&platform.options);
+    console_open(&platform);
     emit_start();
 }
 
@@ -103,6 +104,7 @@ _Noreturn static void finish(uint64_t start_tsc, uint64_t tsc_millihertz)
 static void on_fault(const char *summary)
 {
     judged.outcome = OUTCOME_FAIL;
+    judged.more = 0;
     text_print(judged.reason, sizeof(judged.reason), "%s", summary);
     emit_point(false, NULL, "no CPU exception");
     report_end(&judged, NULL);
@@ -163,7 +165,9 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     require_memory();
 
     platform.cpuid = cpuid_log_start();
+    platform.scan_cycles = machine_tsc();
     scan_run(&platform.scan, &platform.cpuid, platform.options.scan_wide, report_scan_progress);
+    platform.scan_cycles = machine_tsc() - platform.scan_cycles;
     report_detection(&platform);
     evidence_gather(&platform);
     report_identity(&platform.evidence);
@@ -178,12 +182,16 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
     report_measurement(&measurement);
+    audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);
     report_leaves();
 
-    judge(&judged, &platform, claims, claim_count, &measurement);
+    judge(&judged, &platform, claims, claim_count, &measurement, &audit);
     judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
+    report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
+    report_stopped_sinks();
+    report_page(&platform, &judged, &measurement);
     finish(start_tsc, measurement.tsc_millihertz);
 }
