@@ -93,6 +93,13 @@ def boot(path, drive, door, firmware=(), bare_exit=False, **machine):
     return run
 
 
+def screen(run):
+    """What the report is shown on."""
+    (sink,) = (record for record in run.records.records("sink") if record["sink"] == "screen")
+    assert sink["status"] == "open"
+    return sink["where"]
+
+
 def check(run):
     assert run.status == PASS
     assert SHORT in run.records.start["options"]
@@ -113,6 +120,7 @@ def check(run):
 def test_bios(medium, kind, drive, entry, door):
     run = boot(medium(kind, entry), drive, door, smp=2, memory="256M")
     check(run)
+    assert screen(run).startswith("framebuffer") == (entry == GRAPHICAL)
     if door == "multiboot2":
         assert run.records.start["loader"].startswith("GRUB")
 
@@ -125,6 +133,7 @@ def test_uefi(medium, kind, drive, entry, door):
     """Under UEFI the ACPI tables are nowhere but where the loader's tag, or the firmware, says."""
     run = boot(medium(kind, entry), drive, door, UEFI, machine="q35", smp=2, memory="256M")
     check(run)
+    assert screen(run).startswith("framebuffer")
 
 
 def test_multiboot2_leaves_boot_services_itself(medium):
@@ -133,6 +142,7 @@ def test_multiboot2_leaves_boot_services_itself(medium):
     run = boot(medium("iso", GRAPHICAL, options), DISK, "multiboot2", UEFI, bare_exit=True,
                machine="q35,acpi=off", memory="256M")  # fmt: skip
     assert run.records.end["result"] == "pass"
+    assert screen(run).startswith("framebuffer")
     assert not run.notes("error")
     assert 240 <= run.records.start["memory_mib"] <= 256
 
@@ -150,6 +160,7 @@ def test_multiboot2_after_boot_services(medium, tmp_path):
     run = boot(medium("iso", GRAPHICAL, build=tmp_path), DISK, "multiboot2", UEFI, machine="q35",
                smp=2, memory="256M")  # fmt: skip
     check(run)
+    assert screen(run).startswith("framebuffer")
 
 
 def test_formats(images):
