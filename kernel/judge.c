@@ -3,16 +3,19 @@
 #include "lib/text.h"
 #include "lib/wide.h"
 
-// The most severe finding so far decides; of two equally severe ones the first.
+// The most severe finding so far decides; of equally severe ones the first, and the others are
+// counted.
 static void __attribute__((format(printf, 3, 4)))
 raise(struct judged *judged, enum outcome outcome, const char *format, ...)
 {
     struct text text;
     __builtin_va_list arguments;
 
+    judged->more += outcome == judged->outcome;
     if (outcome <= judged->outcome)
         return;
     judged->outcome = outcome;
+    judged->more = 0;
     text_init(&text, judged->reason, sizeof(judged->reason));
     __builtin_va_start(arguments, format);
     text_vformat(&text, format, arguments);
@@ -53,7 +56,7 @@ static void actual_tsc(const struct measurement *measurement, const struct optio
     struct judgement judgement = claim_judge(expectation->expectation->millihertz, 0,
                                              options->tolerance_ppb, measurement->all);
     expectation->met = judgement.verdict == VERDICT_OK;
-    text_print(expectation->actual, sizeof(expectation->actual), "%sMHz",
+    text_print(expectation->actual, sizeof(expectation->actual), "%s MHz",
                text_decimal(megahertz, measurement->all.estimate, 9, 6));
 }
 
@@ -202,7 +205,7 @@ static void judge_checks(struct judged *judged, const struct audit *audit)
 static void explain_pass(struct judged *judged, const struct platform *platform,
                          const struct measurement *measurement)
 {
-    char megahertz[DECIMAL_SIZE], ppm[DECIMAL_SIZE];
+    char megahertz[DECIMAL_SIZE], ppm[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
     const struct judged_claim *worst = NULL;
     size_t count = 0;
 
@@ -215,9 +218,12 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
             worst = claim;
     }
     if (worst) {
-        text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3);
-        text_print(judged->reason, sizeof(judged->reason), "%s is %s ppm off%s",
-                   worst->claim->source, ppm, count > 1 ? ", and no other claim more" : "");
+        text_print(judged->reason, sizeof(judged->reason),
+                   "%s is %s ppm off, proven from %s to %s%s", worst->claim->source,
+                   text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3),
+                   text_signed_decimal(low, worst->judgement.low_ppb, 3, 3),
+                   text_signed_decimal(high, worst->judgement.high_ppb, 3, 3),
+                   count > 1 ? "; no other claim is further off" : "");
         return;
     }
     text_decimal(megahertz, measurement->all.estimate, 9, 6);
@@ -235,6 +241,7 @@ void judge(struct judged *judged, const struct platform *platform, const struct 
 
     judged->claim_count = judged->expectation_count = 0;
     judged->outcome = OUTCOME_PASS;
+    judged->more = 0;
     if (options->error_count)
         raise(judged, OUTCOME_FAIL, "%zu bad option%s; the first is \"%s\"", options->error_count,
               options->error_count == 1 ? "" : "s", options->errors[0].word);

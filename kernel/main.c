@@ -87,7 +87,7 @@ static void start(const struct boot_info *boot)
     };
     options_default(&platform.options);
     options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
-    console_open(&platform.options);
+    console_open(&platform);
     emit_start();
 }
 
@@ -104,6 +104,7 @@ _Noreturn static void finish(uint64_t start_tsc, uint64_t tsc_millihertz)
 static void on_fault(const char *summary)
 {
     judged.outcome = OUTCOME_FAIL;
+    judged.more = 0;
     text_print(judged.reason, sizeof(judged.reason), "%s", summary);
     emit_point(false, NULL, "no CPU exception");
     report_end(&judged, NULL);
@@ -190,5 +191,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
     report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
+    report_stopped_sinks();
+    report_page(&platform, &judged, &measurement);
     finish(start_tsc, measurement.tsc_millihertz);
 }
