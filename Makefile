@@ -200,7 +200,7 @@ $(BUILD)/hypertick.elf: $(BUILD)/image/stub.debug
 
 # The same as a Linux kernel.
 $(BUILD)/image/stub.inc: $(BUILD)/image/stub.debug
-	$(Q)$(NM) $< | awk '$$3 ~ /^(image_start|payload_end|entry_linux(16|32))$$/ { print $$3 " equ 0x" $$1 }' >$@
+	$(Q)$(NM) $< | awk '$$3 ~ /^(image_start|memory_end|entry_linux(16|32))$$/ { print $$3 " equ 0x" $$1 }' >$@
 
 $(BUILD)/hypertick.bzImage: boot/linux16.asm $(BUILD)/image/stub.inc $(BUILD)/hypertick.elf Makefile
 	@echo "NASM   $@"
