@@ -146,10 +146,10 @@ static void raise_wide(struct judged *judged, const struct judged_claim *claim, 
 
     if (error < allowed && window_ns) {
         uint64_t ns = wide_mul_div_up(window_ns, half, allowed - error);
-        text_print(window, sizeof(window), "; window=%llums should tell",
+        text_print(window, sizeof(window), "; try window=%llums",
                    (unsigned long long)(ns / 1000000 + ns / 4000000 + 1));
     }
-    raise(judged, OUTCOME_INCONCLUSIVE, "%s: +-%s ppm is proven, +-%s ppm is allowed%s",
+    raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s",
           claim->claim->source, text_decimal(proven_ppm, half, 3, 3),
           text_decimal(allowed_ppm, allowed, 3, 3), window);
 }

@@ -154,7 +154,6 @@ bool msr_read(uint32_t msr, uint64_t *value);
 bool msr_write(uint32_t msr, uint64_t value);
 enum sim_access msr_access(uint32_t msr);
 struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf);
-bool cpuid_shows_hypervisor(void); // by its bit, or by leaf 0x40000000
 
 // paravirt.c: what hypervisors offer their guests. Reading and writing give false for MSRs of
 // others.
