@@ -13,6 +13,7 @@ from qemu import IMAGE, PASS, ROOT, boot
 
 BZIMAGE = ROOT / "build/hypertick.bzImage"
 LOADER = ROOT / "tests/guest/linux64_loader.asm"
+REAL_LOADER = ROOT / "tests/guest/linux16_loader.asm"
 SHORT = "window=10ms"
 
 LOAD_ADDRESS = 0x100000
@@ -158,6 +159,19 @@ def test_the_memory_map_of_old_bioses(tmp_path, bzimage, calls):
     run = boot(image=image, door="linux16", memory="48M", options=SHORT)
     assert run.status == PASS
     assert run.records.start["memory_mib"] in (46, 47)
+
+
+def test_entered_as_by_kvmtool(tmp_path, bzimage):
+    """With CS = DS and IP = 0x200, where QEMU has CS = DS + 0x20 and IP = 0."""
+    disk = tmp_path / "disk"
+    subprocess.run(["nasm", "-f", "bin", "-w+all", "-w+error", "-o", disk, REAL_LOADER], check=True)
+    options = f"{SHORT} expect=boot:linux16"
+    disk.write_bytes(disk.read_bytes() + options.encode().ljust(SECTOR, b"\0") + bzimage + bytes(SECTOR))
+    run = boot(image=None, door="linux16",
+               extra=["-drive", f"format=raw,snapshot=on,file={disk}"])  # fmt: skip
+    assert run.status == PASS
+    assert run.records.start["options"] == options
+    assert 120 <= run.records.start["memory_mib"] <= 128
 
 
 @pytest.fixture(scope="module")
