@@ -42,7 +42,7 @@ IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs
 NASM_FLAGS   := -f elf64 -w+all -w+error -DPACKED='"$(BUILD)/image/payload.gz"'
 
 IMAGE_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c lib/*.c))
-IMAGE_ASM := $(sort $(wildcard boot/*.asm))
+IMAGE_ASM := $(filter-out boot/linux16.asm,$(sort $(wildcard boot/*.asm)))
 IMAGE_O   := $(IMAGE_ASM:%.asm=$(BUILD)/image/%.o) $(IMAGE_C:%.c=$(BUILD)/image/%.o)
 STUB_C    := $(wildcard boot/stub/*.c)
 STUB_O    := $(patsubst %.asm,$(BUILD)/image/%.o,$(wildcard boot/stub/*.asm)) \
@@ -85,10 +85,10 @@ SCAN_C      := $(sort $(wildcard tools/scan/*.c) $(filter-out lib/memory.c,$(wil
                    leaf_timing.c transmeta.c xen_leaf.c)
 SCAN_O      := $(SCAN_C:%.c=$(BUILD)/scan/%.o)
 
-.PHONY: all efi run check check-beds unit sim guest tools-test bench lint coverage fuzz setup clean help
+.PHONY: all efi image run check check-beds unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
-all: $(BUILD)/hypertick.elf $(if $(HAVE_EFI),efi,efi-missing) $(BUILD)/hypertick-scan ## build build/hypertick.elf, hypertick-scan and, where gnu-efi is, hypertick.efi (the default)
+all: $(BUILD)/hypertick.elf $(BUILD)/hypertick.bzImage $(if $(HAVE_EFI),efi,efi-missing) $(BUILD)/hypertick-scan ## build build/hypertick.elf, .bzImage, hypertick-scan and, where gnu-efi is, .efi (the default)
 
 efi: $(BUILD)/hypertick.efi ## build the EFI program, build/hypertick.efi
 
@@ -134,6 +134,11 @@ bench: ## measure accuracy, speed and size: RUNS=20, PEERS=1 for Linux beside it
 	@tools/setup --needed-for bench
 	$(SUBMAKE) all
 	@$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH_FLAGS)
+
+image: ## make build/hypertick.iso and .img for BIOS and UEFI, and qcow2, vmdk, vhdx, vhd
+	@tools/setup --needed-for image
+	$(SUBMAKE) all
+	@tools/image --build $(BUILD)
 
 FUZZ_SECONDS := 60
 FUZZ_MAKE = $(SUBMAKE) BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
@@ -197,6 +202,15 @@ $(BUILD)/image/stub.debug: $(STUB_O) $(BUILD)/image/payload.ld boot/stub/stub.ld
 $(BUILD)/hypertick.elf: $(BUILD)/image/stub.debug
 	@echo "STRIP  $@"
 	$(Q)$(STRIP) --strip-sections -o $@ $<
+
+# The same as a Linux kernel.
+$(BUILD)/image/stub.inc: $(BUILD)/image/stub.debug
+	$(Q)$(NM) $< | awk '$$3 ~ /^(image_start|memory_end|entry_linux(16|32))$$/ { print $$3 " equ 0x" $$1 }' >$@
+
+$(BUILD)/hypertick.bzImage: boot/linux16.asm $(BUILD)/image/stub.inc $(BUILD)/hypertick.elf Makefile
+	@echo "NASM   $@"
+	$(Q)$(NASM) -f bin -w+all -w+error -DSYMBOLS='"$(BUILD)/image/stub.inc"' -DELF='"$(BUILD)/hypertick.elf"' \
+	    -DVERSION='"$(VERSION)"' -o $@ $<
 
 # Unpacking is all that happens before the first byte of the report: here speed counts.
 $(STUB_C:%.c=$(BUILD)/image/%.o): IMAGE_CFLAGS += -O2

@@ -29,7 +29,8 @@ struct judged {
     struct judged_expectation expectations[EXPECT_MAX];
     size_t expectation_count;
     enum outcome outcome;
-    char reason[160]; // one sentence that says why
+    unsigned more;    // further findings as severe as the one that decided
+    char reason[192]; // one sentence that says why
 };
 
 // Judges everything. The outcome rules are ruling 2 of the design, written out in docs/verdicts.md.

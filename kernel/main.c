@@ -22,13 +22,33 @@
 static const char *const *loader_words(enum boot_protocol protocol)
 {
     static const char *const none[] = {NULL};
-    // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy".
-    static const char *const pvh[] = {"console=", "reboot=",        "panic=", "pci=",
-                                      "nomodule", "root=",          "dummy",  "ro",
-                                      "rw",       "8250.nr_uarts=", "i8042.", "virtio_mmio.device=",
-                                      NULL};
+    // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy";
+    // GRUB names the file.
+    static const char *const linux_words[] = {"console=",
+                                              "reboot=",
+                                              "panic=",
+                                              "pci=",
+                                              "nomodule",
+                                              "root=",
+                                              "dummy",
+                                              "ro",
+                                              "initrd=",
+                                              "rw",
+                                              "8250.nr_uarts=",
+                                              "i8042.",
+                                              "BOOT_IMAGE=",
+                                              "virtio_mmio.device=",
+                                              NULL};
 
-    return protocol == BOOT_PVH ? pvh : none;
+    switch (protocol) {
+    case BOOT_PVH:
+    case BOOT_LINUX16:
+    case BOOT_LINUX32:
+    case BOOT_LINUX64:
+        return linux_words;
+    default:
+        return none;
+    }
 }
 
 static struct platform platform;
@@ -67,7 +87,7 @@ static void start(const struct boot_info *boot)
     };
     options_default(&platform.options);
     options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
-    console_open(&platform.options);
+    console_open(&platform);
     emit_start();
 }
 
@@ -84,6 +104,7 @@ _Noreturn static void finish(uint64_t start_tsc, uint64_t tsc_millihertz)
 static void on_fault(const char *summary)
 {
     judged.outcome = OUTCOME_FAIL;
+    judged.more = 0;
     text_print(judged.reason, sizeof(judged.reason), "%s", summary);
     emit_point(false, NULL, "no CPU exception");
     report_end(&judged, NULL);
@@ -170,5 +191,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
     report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
+    report_stopped_sinks();
+    report_page(&platform, &judged, &measurement);
     finish(start_tsc, measurement.tsc_millihertz);
 }

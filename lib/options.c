@@ -197,9 +197,32 @@ static bool parse_com2(const struct parser *parser, struct span value)
     return sink(value, &parser->options->com2);
 }
 
+static bool parse_com3(const struct parser *parser, struct span value)
+{
+    return sink(value, &parser->options->com3);
+}
+
+static bool parse_com4(const struct parser *parser, struct span value)
+{
+    return sink(value, &parser->options->com4);
+}
+
+static bool sink_or_auto(struct span value, unsigned *bits)
+{
+    if (!span_is(value, "auto"))
+        return sink(value, bits);
+    *bits = SINK_AUTO;
+    return true;
+}
+
+static bool parse_pciserial(const struct parser *parser, struct span value)
+{
+    return sink_or_auto(value, &parser->options->pciserial);
+}
+
 static bool parse_debugcon(const struct parser *parser, struct span value)
 {
-    return sink(value, &parser->options->debugcon);
+    return sink_or_auto(value, &parser->options->debugcon);
 }
 
 static bool parse_screen(const struct parser *parser, struct span value)
@@ -307,7 +330,10 @@ static const struct key {
     {"clocks", "all", "all, or a comma list of", parse_clocks},
     {"com1", "text", A_SINK, parse_com1},
     {"com2", "json", A_SINK, parse_com2},
-    {"debugcon", "off", A_SINK, parse_debugcon},
+    {"com3", "off", A_SINK, parse_com3},
+    {"com4", "off", A_SINK, parse_com4},
+    {"pciserial", "auto", "auto, " A_SINK, parse_pciserial},
+    {"debugcon", "auto", "auto, " A_SINK, parse_debugcon},
     {"screen", "text", A_SINK, parse_screen},
     {"expect", "none", "a comma list of assertions", parse_expect},
     {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", parse_exit},
@@ -406,11 +432,17 @@ static void parse_word(const struct parser *parser, struct state states[ARRAY_SI
         parse_value(parser, &keys[i], &states[i], word, value);
         return;
     }
-    if (is_loader_word(word, loader_words))
+    if (is_loader_word(word, loader_words)) {
         ignore(parser->options, word);
-    else
-        complain(parser->options, "", word, "key=value with a key that docs/options.md lists",
-                 "nothing");
+        return;
+    }
+    char expected[sizeof(parser->options->errors[0].expected)];
+    struct text text;
+    text_init(&text, expected, sizeof(expected));
+    text_string(&text, "key=value, the key one of");
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        text_format(&text, "%s%s", i ? ", " : " ", keys[i].name);
+    complain(parser->options, "", word, expected, "nothing");
 }
 
 // The line behind its first word, if that is one without '=': a file name.

@@ -88,12 +88,45 @@ void report_platform(const struct platform *platform, uint64_t start_tsc)
         emit_note("warning", "fw_cfg: %s", platform->fw_cfg.problem);
 }
 
-// The sinks that are not as was asked for.
+// One line for each that gets something, one for all the others.
 void report_sinks(void)
 {
-    const char *state;
+    struct sink_state sink;
+    const char *separator = "";
 
-    for (size_t i = 0; (state = console_describe(i)) != NULL; i++)
-        emit_text("%s%s", i ? ", " : "sinks     ", state);
+    for (size_t i = 0; console_state(i, &sink); i++) {
+        emit_record("sink");
+        record_string("sink", sink.name);
+        record_string("status", sink.status);
+        record_string("gets", sink.gets);
+        record_string("where", sink.account->where);
+        emit_record_end();
+        if (!text_equal(sink.status, "off")) {
+            bool open = text_equal(sink.status, "open");
+            emit_text("%-9s %-9s %-9s %s\n", separator[0] ? "" : "sinks", sink.name,
+                      open ? sink.gets : sink.status, sink.account->where);
+            separator = ", ";
+        }
+    }
+    separator = "          off       ";
+    for (size_t i = 0; console_state(i, &sink); i++) {
+        if (!text_equal(sink.status, "off"))
+            continue;
+        emit_text("%s%s", separator, sink.name);
+        separator = ", ";
+    }
     emit_text("\n");
+    for (size_t i = 0; console_state(i, &sink); i++)
+        if (sink.account->problem[0])
+            emit_note("warning", "%s: %s", sink.name, sink.account->problem);
+}
+
+void report_stopped_sinks(void)
+{
+    struct sink_state sink;
+
+    for (size_t i = 0; console_state(i, &sink); i++)
+        if (text_equal(sink.status, "stopped"))
+            emit_note("warning", "%s took no more bytes after %llu", sink.name,
+                      (unsigned long long)sink.bytes);
 }

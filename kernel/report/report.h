@@ -12,6 +12,7 @@ void report_banner(const struct boot_info *boot);
 void report_options(const struct options *options);
 void report_platform(const struct platform *platform, uint64_t start_tsc);
 void report_sinks(void);
+void report_stopped_sinks(void); // those that took no more bytes at some point
 
 // report/detection.c
 void report_detection(const struct platform *platform);
@@ -38,6 +39,10 @@ void report_audit(const struct audit *audit, bool list, bool strict);
 
 // report/vcpus.c
 void report_vcpus(const struct smp *smp, const struct measurement *measurement);
+
+// report/page.c: the summary for screens, before report_end
+void report_page(const struct platform *platform, const struct judged *judged,
+                 const struct measurement *measurement);
 
 // report/verdicts.c
 void report_verdicts(const struct judged *judged, const struct measurement *measurement);

@@ -73,6 +73,9 @@ static const void *view(void *context, uint64_t address, uint64_t length)
     bool vga = address < OPTION_ROMS && end > VGA_WINDOW && end > address;
     bool devices = end > DEVICES && address < 0x100000000u;
 
+    // Whether it is mapped may be asked of a framebuffer; read it nobody does.
+    if (mmio_is_framebuffer(address, length))
+        return sim_framebuffer + (address - sim.config->framebuffer.address);
     if (vga || devices)
         sim_violation("device memory read as if it were RAM", address, length);
     return memory_at(address, length);

@@ -10,7 +10,7 @@ struct rule {
     enum sim_space space;
     uint64_t first, last;
     enum direction direction;
-    bool virtual_only; // holds only where CPUID shows a hypervisor, by its bit or by a block
+    bool virtual_only; // holds only where CPUID says that a hypervisor is present
     const char *reason;
 };
 
@@ -23,6 +23,13 @@ static const struct rule rules[] = {
     {SPACE_PORT, 0x71, 0x71, READ, false, "0xff tells that there is no CMOS clock"},
     {SPACE_PORT, 0x2f8, 0x2ff, READ, false, "COM2's place since the IBM PC; 0xff: absent"},
     {SPACE_PORT, 0x3f8, 0x3ff, READ, false, "COM1's place since the IBM PC; 0xff: absent"},
+    {SPACE_PORT, 0x2e8, 0x2ef, READ, false, "COM4's place; 0xff: absent"},
+    {SPACE_PORT, 0x3e8, 0x3ef, READ, false, "COM3's place; 0xff: absent"},
+    {SPACE_PORT, 0x2ef, 0x2ef, WRITE, false, "a scratch register is there to be written"},
+    {SPACE_PORT, 0x3ef, 0x3ef, WRITE, false, "a scratch register is there to be written"},
+    {SPACE_PORT, 0xcf8, 0xcf8, WRITE, false, "PCI's address register tells itself"},
+    {SPACE_PORT, 0xcf8, 0xcf8, READ, false, "by holding what is written to it"},
+    {SPACE_PORT, 0x402, 0x402, READ, false, "as port 0xe9"},
     {SPACE_PORT, 0x2ff, 0x2ff, WRITE, false, "a scratch register is there to be written"},
     {SPACE_PORT, 0x3ff, 0x3ff, WRITE, false, "a scratch register is there to be written"},
     {SPACE_PORT, 0xe9, 0xe9, READ, false, "the debug console tells itself by reading as 0xe9"},
@@ -43,7 +50,7 @@ void policy_check(enum sim_space space, uint64_t address, bool write, uint64_t v
         const struct rule *rule = &rules[i];
         if (rule->space == space && rule->first <= address && address <= rule->last &&
             (rule->direction == WRITE) == write &&
-            (!rule->virtual_only || cpuid_shows_hypervisor()))
+            (!rule->virtual_only || sim.config->cpuid.hypervisor_bit))
             return;
     }
     if (space == SPACE_PORT)

@@ -25,11 +25,6 @@ static const struct cpuid_words *lookup(uint32_t leaf, uint32_t subleaf)
     return NULL;
 }
 
-bool cpuid_shows_hypervisor(void)
-{
-    return sim.config->cpuid.hypervisor_bit || lookup(0x40000000, 0);
-}
-
 // The highest basic leaf, with the sub-leaf asked for.
 static struct cpuid_words echo(uint32_t subleaf)
 {

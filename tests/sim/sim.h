@@ -131,6 +131,18 @@ struct sim_uart {
     uint32_t stops_after; // it takes this many bytes and no more; 0: any number
 };
 
+// A PCI serial card with one 16550; its state is sim_config.pci_serial.
+struct sim_pci {
+    bool present; // configuration mechanism #1, and a host bridge behind it
+    bool card;
+    bool bridged;      // the card is on bus 3, behind a bridge
+    bool decoding_off; // the card's command register, at power-on
+    bool memory_bar;   // its first BAR is in memory
+    uint8_t interface; // programming interface of its class: 2 for a 16550
+    uint16_t port;     // I/O BAR
+    bool lies;         // every function of every bus is a bridge to anywhere
+};
+
 enum sim_debugcon {
     SIM_DEBUGCON_NONE,
     SIM_DEBUGCON_READABLE,   // reads as 0xe9: QEMU, Bochs
@@ -236,6 +248,7 @@ struct sim_backdoor {
 struct sim_paravirt {
     struct sim_time_page pvclock, xen;
     int32_t xen_result; // of the hypercall
+    bool xen_console;   // this guest may write to Xen's console
     struct sim_tsc_page tsc_page;
     struct sim_backdoor backdoor;
 };
@@ -375,9 +388,15 @@ struct sim_config {
     struct sim_fw_cfg fw_cfg;
     enum sim_efi efi;
     struct sim_vcpu vcpus[SIM_VCPUS_MAX]; // there are acpi.cpus of them; the first is not used
-    struct sim_uart com1, com2;
+    struct sim_uart com1, com2, com3, com4, pci_serial;
+    struct sim_pci pci;
     enum sim_debugcon debugcon;
-    bool screen; // VGA text memory at 0xb8000
+    bool debugcon_402; // the same device at port 0x402, readable
+    bool screen;       // VGA text memory at 0xb8000
+    // What boot_info says; address 0: nothing. The memory behind it is of SIM_FRAMEBUFFER_MAX bytes
+    // at most, and may be missing.
+    struct framebuffer framebuffer;
+    bool framebuffer_missing;
 
     bool debug_exit;     // QEMU's isa-debug-exit at port 0xf4
     bool keyboard_reset; // 0xfe to port 0x64
@@ -399,6 +418,8 @@ enum sim_exit {
     SIM_HUNG,
 };
 
+#define SIM_FRAMEBUFFER_MAX (4u << 20)
+
 #define SIM_TEXT_MAX       (1u << 17)
 #define SIM_VIOLATIONS_MAX 16
 
@@ -419,7 +440,8 @@ struct sim_result {
     uint64_t time_ns;    // true time when it left
     uint64_t operations; // calls of the seam
     uint64_t last_bracket_ns;
-    struct sim_text com1, com2, debugcon;
+    // debugcon: from whichever port; xen_console: by hypercall
+    struct sim_text com1, com2, com3, com4, pci_serial, debugcon, xen_console;
     char screen[25 * 81 + 1]; // 25 lines, trailing spaces dropped
     struct sim_violation violations[SIM_VIOLATIONS_MAX];
     size_t violation_count; // may exceed SIM_VIOLATIONS_MAX
@@ -492,6 +514,9 @@ static inline void sim_run(const struct sim_config *config, struct sim_result *r
 // The next number of a sequence: splitmix64, for tests that make machines from a seed.
 uint64_t sim_random(uint64_t *state);
 uint64_t sim_random_range(uint64_t *state, uint64_t least, uint64_t most);
+
+// The framebuffer's memory as the last run left it.
+extern uint8_t sim_framebuffer[SIM_FRAMEBUFFER_MAX];
 
 // Writes the violations of a run to stderr.
 void sim_print_violations(const struct sim_result *result);

@@ -75,6 +75,8 @@ static struct sim_config machine_of(const struct fake_machine *fake)
         if (leaf->leaf == CPUID_TIMING_LEAF)
             set_rates(&config, words->eax, words->ebx);
     }
+    // -cpu ...,-hypervisor hides the bit, and not QEMU's devices.
+    config.fw_cfg.present = !config.cpuid.hypervisor_bit;
     // Of a basic leaf that is in range the host's words do not shine through.
     if (fake->beyond == FAKE_CONSTANT)
         sim_cpuid_set(&config, 0x15, 0, 0, 0, 0);

@@ -116,6 +116,8 @@ static struct sim_config machine_of(const struct expected *expected)
         sim_cpuid_set(&config, 1, 0x000506e3, 0x00000800, 0, 0);
         cpuid->hypervisor_bit = true;
     }
+    // -cpu ...,-hypervisor hides the bit, and not QEMU's devices.
+    config.fw_cfg.present = !cpuid->hypervisor_bit;
     cpuid->fallback = SIM_ZEROS;
     if (recording.beyond_known && basic && cpuid_equal(recording.beyond, *basic))
         cpuid->fallback = SIM_ECHO;

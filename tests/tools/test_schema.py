@@ -25,6 +25,7 @@ ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
     "options": "source line",
+    "sink": "sink status gets where",
     "hypervisor": "present vendor signature signature_hex max_leaf interface cpu_vendor"
     " out_of_range",
     "block": "scan base signature signature_hex max_leaf known repeats note",
