@@ -37,12 +37,12 @@ struct __attribute__((packed)) map_entry {
 };
 
 // UEFI 2.10, section 7.2.3.
-struct efi_entry {
+struct __attribute__((packed)) efi_entry {
     uint32_t type, padding;
     uint64_t base, virtual_base, pages, attributes;
 };
 
-struct efi64_tag {
+struct __attribute__((packed)) efi64_tag {
     struct tag tag;
     uint64_t system_table;
 };
