@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import bochs
 import linux
 import peers
 import records
@@ -33,6 +34,9 @@ BIN = "usr/lib/xen-4.17/bin"
 PROGRAMS = tuple(f"{BIN}/{name}" for name in ("xl", "xenstored", "xenconsoled", "xen-init-dom0"))
 QEMU = "usr/libexec/xen-qemu-system-i386"  # the device model of an HVM guest
 HVMLOADER = "usr/lib/xen-4.17/boot/hvmloader"
+SEABIOS = Path("/usr/share/seabios/bios-256k.bin")
+KEYMAP = Path("/usr/share/qemu/keymaps/en-us")
+OPTIONS = "com1=off debugcon=json exit=halt"
 SECONDS = 300  # for Linux and its guests; 20 where nothing else runs
 GUEST_SECONDS = 100
 
@@ -68,10 +72,15 @@ busybox poweroff -f
 """
 
 
+class NeverLoaded(Exception):
+    """An HVM guest said nothing at all: in TCG its firmware or GRUB hangs at times when reading a CD."""
+
+
 def boot(guests, options):
     """The records of each guest, whose value is its configuration for xl without the usual settings.
 
-    Raises peers.PeersUnavailable where the packages cannot be had.
+    An HVM guest boots from a CD by GRUB, the others by their kernel. Raises peers.PeersUnavailable
+    where the packages cannot be had, and NeverLoaded.
     """
     hypervisor, problem = xen.fetch()
     if problem:
@@ -80,6 +89,8 @@ def boot(guests, options):
     files = {"bin/busybox": busybox.read_bytes(), **_programs(),
              "guests/hypertick.elf": IMAGE.read_bytes()}  # fmt: skip
     files |= {f"modules/{path.name}": path.read_bytes() for path in modules}
+    if any(settings["type"] == "hvm" for settings in guests.values()):
+        files |= _firmware(options)
     for name, settings in guests.items():
         files[f"guests/{name}.cfg"] = _configuration(name, settings, options).encode()
     files["init"] = INIT.format(bin=BIN, modules=" ".join(MODULES), guests=" ".join(guests),
@@ -101,19 +112,38 @@ def boot(guests, options):
             pass  # what is missing says so below
         console = log.read_text("ascii", "replace")
     found = {}
-    for number, name in enumerate(guests, start=1):
+    for number, (name, settings) in enumerate(guests.items(), start=1):
         said = xen.said_by_guest(console, number)
+        if settings["type"] == "hvm" and not said.strip():
+            raise NeverLoaded(console[-6000:])
         assert '{"record":"end"' in said, f"{name} did not end:\n{console[-6000:]}"
         found[name] = records.load(said, name)
     return found
 
 
 def _configuration(name, settings, options):
-    usual = {"name": name, "memory": 64, "vcpus": 1, "kernel": "/guests/hypertick.elf",
-             "cmdline": f"com1=off debugcon=json exit=halt {options}",
+    usual = {"name": name, "memory": 64, "vcpus": 1,
              "on_poweroff": "destroy", "on_reboot": "destroy", "on_crash": "destroy"}  # fmt: skip
+    if settings["type"] == "hvm":  # a direct kernel would be entered by a stub of QEMU's
+        usual |= {"boot": "d", "disk": ["file:/guests/hypertick.iso,hdc:cdrom,r"], "vga": "none",
+                  "vnc": 0}  # fmt: skip
+    else:
+        usual |= {"kernel": "/guests/hypertick.elf", "cmdline": f"{OPTIONS} {options}"}
     # xl reads Python's way of writing strings and numbers.
     return "".join(f"{key} = {value!r}\n" for key, value in {**usual, **settings}.items())
+
+
+def _firmware(options):
+    """What an HVM guest boots with and from."""
+    problem = bochs.problem()
+    if problem:
+        raise peers.PeersUnavailable(problem)
+    files = {"usr/share/seabios/bios-256k.bin": SEABIOS.read_bytes(),
+             "usr/share/qemu/keymaps/en-us": KEYMAP.read_bytes()}  # fmt: skip
+    with tempfile.TemporaryDirectory() as name:
+        iso = bochs.make_iso(Path(name), f"{OPTIONS} {options}", "multiboot")
+        files["guests/hypertick.iso"] = iso.read_bytes()
+    return files
 
 
 def _programs():

@@ -95,6 +95,9 @@ SEEDS = {
     "multiboot2-no-end": multiboot2(tag(1, b"window"), end=False, total=2**32 - 1),
     "multiboot2-cut": multiboot2(tag(1, b"window=1s\0", size=4)),
     "multiboot2-long-tag": multiboot2(tag(1, b"window=1s\0", size=2**32 - 4), total=2**32 - 1),
+    "multiboot2-efi": multiboot2(
+        tag(12, pack("<Q", 0x7F000000)), tag(18, b""),
+        tag(17, pack("<II", 48, 1) + pack("<IIQQQQQ", 7, 0, 0x100000, 0, 2**52, 15, 0) * 3)),
     "pvh": pvh(HONEST, 0xF5A10),
     "pvh-lies": pvh(LYING, 2**64 - 4),
     "pvh-many": pvh(MANY),
