@@ -140,11 +140,16 @@ image: ## make build/hypertick.iso and .img for BIOS and UEFI, and qcow2, vmdk, 
 	$(SUBMAKE) all
 	@tools/image --build $(BUILD)
 
-FUZZ_SECONDS := 30
-fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=30
+FUZZ_SECONDS := 60
+FUZZ_MAKE = $(SUBMAKE) BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
+    INSTRUMENT='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=60
 	@tools/setup --needed-for fuzz
-	$(SUBMAKE) fuzz-run BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
-	    INSTRUMENT='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+	$(FUZZ_MAKE) fuzz-run
+
+.PHONY: fuzz-programs
+fuzz-programs:
+	$(FUZZ_MAKE) fuzzers
 
 setup: ## install everything that run, check and lint need
 	@tools/setup --needed-for run
@@ -296,14 +301,18 @@ $(BUILD)/fuzz_%: $(BUILD)/host/tests/fuzz/fuzz_%.o $(LIB_HOST_O)
 	@echo "LD     $@"
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -fsanitize=fuzzer $^ -o $@
 
-# What one run found worth keeping, the next one starts from.
-.PHONY: fuzz-run
+# The doors of boot/ with the page tables that they need.
+$(BUILD)/fuzz_boot: $(patsubst %,$(BUILD)/host/boot/%.o,collect linux multiboot1 multiboot2 paging pvh)
+
+# A run starts from the seeds in tests/fuzz/corpus and from what earlier runs found worth keeping.
+.PHONY: fuzz-run fuzzers
+fuzzers: $(FUZZERS)
 fuzz-run: $(FUZZERS)
 	@set -e; for fuzzer in $(FUZZERS); do \
 	    mkdir -p $$fuzzer.corpus; \
 	    echo "FUZZ   $$fuzzer, $(FUZZ_SECONDS) s"; \
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. $$fuzzer.corpus \
-	        >$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
+	        tests/fuzz/corpus/$${fuzzer##*/fuzz_} >$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
 	    tail -n 1 $$fuzzer.log; \
 	done
 

@@ -1,7 +1,8 @@
 // Multiboot 2: the information structure. Multiboot 2 Specification 2.0, section 3.6.
 #include "boot/doors.h"
 
-struct tag {
+// Nothing keeps a loader from putting them at odd addresses: hence packed.
+struct __attribute__((packed)) tag {
     uint32_t type;
     uint32_t size; // with this head, without the padding to 8 bytes
 };
@@ -20,12 +21,12 @@ enum {
     TAG_ALIVE = 18, // boot services were, at the entry
 };
 
-struct memory_tag {
+struct __attribute__((packed)) memory_tag {
     struct tag tag;
     uint32_t lower_kib, upper_kib;
 };
 
-struct map_tag {
+struct __attribute__((packed)) map_tag {
     struct tag tag;
     uint32_t entry_size, version;
 };
