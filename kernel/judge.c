@@ -145,9 +145,9 @@ static void raise_wide(struct judged *judged, const struct judged_claim *claim, 
     char proven_ppm[DECIMAL_SIZE], allowed_ppm[DECIMAL_SIZE], window[48] = "";
 
     if (error < allowed && window_ns) {
-        uint64_t ns = wide_mul_div_up(window_ns, half, allowed - error);
+        uint64_t ms = wide_mul_div_up(window_ns, half, allowed - error) / 1000000;
         text_print(window, sizeof(window), "; try window=%llums",
-                   (unsigned long long)(ns / 1000000 + ns / 4000000 + 1));
+                   (unsigned long long)(ms + ms / 4 + 1));
     }
     raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s", claim->claim->source,
           text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);

@@ -132,10 +132,10 @@ enum fit envelope_add(struct envelope *envelope, const struct sample *sample)
     // Against the earlier samples only: a sample bounds nothing together with itself.
     if (binds_high)
         tighten_high(envelope, ceiling);
-    if (binds_low)
+    if (binds_low) {
         tighten_low(envelope, floor);
-    if (binds_low)
         hull_add(&envelope->floor, floor, +1);
+    }
     if (binds_high)
         hull_add(&envelope->ceiling, ceiling, -1);
     envelope->samples++;

@@ -230,7 +230,7 @@ static uint8_t *unpack_block(struct input *input, const uint8_t *start, uint8_t 
         if (distance > (size_t)(to - start) || length > (size_t)(end - to))
             return NULL;
         for (const uint8_t *from = to - distance; length > 0; length--)
-            *to++ = *from++;
+            *to++ = *from++; // NOLINT(clang-analyzer-core.uninitialized.Assign): written before
     }
 }
 

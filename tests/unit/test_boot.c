@@ -229,7 +229,7 @@ static void put_total(uint64_t bytes)
 // Ends the information as it should be, and parses it.
 static void parse_tags(void)
 {
-    put_tag(TAG_END, NULL, 0);
+    put_tag(TAG_END, "", 0);
     put_total(end_of_tags - INFORMATION);
     multiboot2_parse(&boot, &phys, INFORMATION);
 }
@@ -423,7 +423,7 @@ static void test_multiboot2_lies(void **state)
     setup(state);
     begin_tags();
     for (unsigned i = 0; i <= TAGS_MAX; i++)
-        put_tag(77, NULL, 0);
+        put_tag(77, "", 0);
     parse_tags();
     assert_int_equal(boot.note_count, 1);
     assert_in_range(views, TAGS_MAX, 8 * TAGS_MAX);
@@ -564,7 +564,7 @@ static void test_odd_addresses(void **state)
     setup(state);
     end_of_tags = INFORMATION + 3 + sizeof(struct tag);
     put_tag(TAG_MAP, &two_regions, sizeof(two_regions));
-    put_tag(TAG_END, NULL, 0);
+    put_tag(TAG_END, "", 0);
     put(INFORMATION + 3, &(uint32_t){(uint32_t)(end_of_tags - INFORMATION - 3)}, 4);
     multiboot2_parse(&boot, &phys, INFORMATION + 3);
     assert_int_equal(boot.region_count, 2);

@@ -19,6 +19,16 @@
 #define PACKED_MAX (PLAIN_MAX + 1000)
 
 static uint8_t plain[PLAIN_MAX];
+static uint32_t state_of_random = 1;
+
+// xorshift32, Marsaglia 2003
+static unsigned any_number(void)
+{
+    state_of_random ^= state_of_random << 13;
+    state_of_random ^= state_of_random >> 17;
+    state_of_random ^= state_of_random << 5;
+    return state_of_random >> 1;
+}
 
 // Raw DEFLATE of plain[0..size), in a block of memory that ends right behind the slack.
 static uint8_t *pack(size_t size, int level, int strategy, size_t *packed_size)
@@ -42,14 +52,15 @@ static uint8_t *pack(size_t size, int level, int strategy, size_t *packed_size)
 // Text-like bytes: some repeat from a distance, some are rare.
 static void make_plain(unsigned seed, size_t size)
 {
-    srand(seed);
+    state_of_random = seed + 1;
     for (size_t i = 0; i < size;) {
-        if (i > 0 && rand() % 4 == 0) {
-            size_t distance = 1 + (size_t)rand() % (i < 32768 ? i : 32768);
-            for (int left = 3 + rand() % 300; left > 0 && i < size; left--, i++)
+        if (i > 0 && any_number() % 4 == 0) {
+            size_t distance = 1 + (size_t)any_number() % (i < 32768 ? i : 32768);
+            for (unsigned left = 3 + any_number() % 300; left > 0 && i < size; left--, i++)
                 plain[i] = plain[i - distance];
         } else {
-            plain[i++] = (uint8_t)(rand() % 16 ? 'a' + rand() % (1 + rand() % 26) : rand());
+            plain[i++] = (uint8_t)(any_number() % 16 ? 'a' + any_number() % (1 + any_number() % 26)
+                                                     : any_number());
         }
     }
 }
@@ -75,7 +86,7 @@ static void test_every_level_and_strategy_comes_back(void **state)
 
     (void)state;
     for (unsigned seed = 0; seed < 20; seed++) {
-        size_t size = seed ? 1 + (size_t)rand() % PLAIN_MAX : PLAIN_MAX;
+        size_t size = seed ? 1 + (size_t)any_number() % PLAIN_MAX : PLAIN_MAX;
         make_plain(seed, size);
         for (int level = 0; level <= 9; level += 3)
             for (size_t i = 0; i < sizeof(strategies) / sizeof(strategies[0]); i++)
@@ -130,9 +141,9 @@ static void test_a_changed_stream_stays_within_bounds(void **state)
     uint8_t *out = malloc(4000);
     assert_non_null(out);
     for (unsigned run = 0; run < 20000; run++) {
-        size_t at = (size_t)rand() % packed_size;
+        size_t at = (size_t)any_number() % packed_size;
         uint8_t was = packed[at];
-        packed[at] ^= (uint8_t)(1 << rand() % 8);
+        packed[at] ^= (uint8_t)(1 << any_number() % 8);
         assert_in_range(unpack(packed, packed_size, out, 4000), 0, 4000);
         packed[at] = was;
     }
