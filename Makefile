@@ -33,7 +33,7 @@ PARALLEL  = $(if $(filter --jobserver% -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE   = @+$(MAKE) --no-print-directory $(if $(V),,--silent) $(PARALLEL)
 
 # The image. Integer-only: some hypervisors emulate every instruction and have no SSE or x87. Small: it
-# must fit in 64 KiB, so it is optimised for size as a whole, when it is linked.
+# is read from slow media and unpacked at every start, so it is optimised for size as a whole, when it is linked.
 IMAGE_TARGET := $(if $(findstring clang,$(CC)),--target=x86_64-unknown-none-elf -Oz -flto,-Os)
 IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs-only \
                 -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \

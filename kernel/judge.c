@@ -149,9 +149,8 @@ static void raise_wide(struct judged *judged, const struct judged_claim *claim, 
         text_print(window, sizeof(window), "; try window=%llums",
                    (unsigned long long)(ns / 1000000 + ns / 4000000 + 1));
     }
-    raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s",
-          claim->claim->source, text_decimal(proven_ppm, half, 3, 3),
-          text_decimal(allowed_ppm, allowed, 3, 3), window);
+    raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s", claim->claim->source,
+          text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);
 }
 
 static void judge_claim(struct judged *judged, const struct claim *claim,

@@ -68,13 +68,11 @@ def boot(path, drive, door, firmware=(), bare_exit=False, **machine):
     """Boots a medium and checks the run; what firmware and GRUB say before it is cut off."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        line = qemu.start(directory, **machine, extra=[
+        line = qemu.start(directory, image=None, **machine, extra=[
             "-net", "none", *firmware, "-vga", "std",
             "-drive", f"if=none,id=medium,format=raw,snapshot=on,file={path}",
             "-device", f"{drive},drive=medium,bootindex=0",
         ])  # fmt: skip
-        kernel = line.index("-kernel")
-        del line[kernel : kernel + 4]
         try:
             done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True,
                                   timeout=SECONDS)  # fmt: skip
