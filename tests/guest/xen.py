@@ -67,8 +67,8 @@ def boot(xen, options, extra=()):
     return found
 
 
-def said_by_guest(console, domain=0):
-    """What a guest wrote to port 0xE9, from Xen's console.
+def said_by_guest(console, domain):
+    """What a guest other than dom0 wrote to port 0xE9, from Xen's console.
 
     Xen marks each line with the guest's number, and breaks those that are longer than its buffer, so
     what does not begin a record belongs to the one before.
