@@ -1,6 +1,7 @@
 #include "kernel/judge.h"
 
 #include "lib/text.h"
+#include "lib/wide.h"
 
 // The most severe finding so far decides; of equally severe ones the first, and the others are
 // counted.
@@ -85,8 +86,17 @@ static void actual_clock(const struct measurement *measurement,
     }
 }
 
+static void actual_check(const struct audit *audit, struct judged_expectation *expectation)
+{
+    const struct check *check = audit_find(audit, expectation->expectation->subject);
+    const char *actual = check ? check_result_word(check->result) : "checks=off";
+
+    expectation->met = text_equal(actual, expectation->expectation->value);
+    text_print(expectation->actual, sizeof(expectation->actual), "%s", actual);
+}
+
 static void judge_expectation(struct judged *judged, const struct platform *platform,
-                              const struct measurement *measurement,
+                              const struct measurement *measurement, const struct audit *audit,
                               const struct expectation *expectation)
 {
     struct judged_expectation *result = &judged->expectations[judged->expectation_count++];
@@ -111,11 +121,37 @@ static void judge_expectation(struct judged *judged, const struct platform *plat
         actual_clock(measurement, result);
         break;
     case EXPECT_CHECK:
-        text_print(result->actual, sizeof(result->actual), "no such check");
+        actual_check(audit, result);
         break;
     }
     if (!result->met)
         raise(judged, OUTCOME_FAIL, "expected %s, found %s", expectation->text, result->actual);
+}
+
+static uint64_t magnitude(const struct judged_claim *claim)
+{
+    int64_t error = claim->judgement.error_ppb;
+
+    return (uint64_t)(error < 0 ? -error : error);
+}
+
+// The interval is too wide. It narrows as the window grows, so that a window can be named, with a
+// quarter to spare, unless the claim is off by just what is allowed.
+static void raise_wide(struct judged *judged, const struct judged_claim *claim, uint64_t window_ns)
+{
+    const struct judgement *judgement = &claim->judgement;
+    uint64_t error = magnitude(claim), allowed = judgement->allowed_ppb;
+    uint64_t half = (uint64_t)(judgement->high_ppb - judgement->low_ppb) / 2;
+    char proven_ppm[DECIMAL_SIZE], allowed_ppm[DECIMAL_SIZE], window[48] = "";
+
+    if (error < allowed && window_ns) {
+        uint64_t ns = wide_mul_div_up(window_ns, half, allowed - error);
+        text_print(window, sizeof(window), "; try window=%llums",
+                   (unsigned long long)(ns / 1000000 + ns / 4000000 + 1));
+    }
+    raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s",
+          claim->claim->source, text_decimal(proven_ppm, half, 3, 3),
+          text_decimal(allowed_ppm, allowed, 3, 3), window);
 }
 
 static void judge_claim(struct judged *judged, const struct claim *claim,
@@ -134,7 +170,11 @@ static void judge_claim(struct judged *judged, const struct claim *claim,
               text_signed_decimal(ppm, result->judgement.error_ppb, 3, 3));
     // A bus claim that cannot be told (no clock but the LAPIC timer, or none that is narrow enough)
     // does not spoil what is proven about the TSC.
-    if (result->judgement.verdict == VERDICT_INCONCLUSIVE && claim->clock == CLAIM_TSC)
+    if (result->judgement.verdict != VERDICT_INCONCLUSIVE || claim->clock != CLAIM_TSC)
+        return;
+    if (measurement->decided)
+        raise_wide(judged, result, measurement->window_ns);
+    else
         raise(judged, OUTCOME_INCONCLUSIVE, "%s: %s", claim->source, result->reason);
 }
 
@@ -153,11 +193,12 @@ static void judge_incidents(struct judged *judged, const struct measurement *mea
     }
 }
 
-static uint64_t magnitude(const struct judged_claim *claim)
+static void judge_checks(struct judged *judged, const struct audit *audit)
 {
-    int64_t error = claim->judgement.error_ppb;
-
-    return (uint64_t)(error < 0 ? -error : error);
+    for (size_t i = 0; i < audit->count; i++)
+        if (audit->checks[i].result == CHECK_FAIL)
+            raise(judged, OUTCOME_FAIL, "check %s failed: %s", audit->checks[i].rule->id,
+                  audit->checks[i].detail);
 }
 
 // The reason of a PASS: how right the claims are, or what was found where there is none.
@@ -194,7 +235,7 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
 }
 
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
-           size_t claim_count, const struct measurement *measurement)
+           size_t claim_count, const struct measurement *measurement, const struct audit *audit)
 {
     const struct options *options = &platform->options;
 
@@ -213,7 +254,9 @@ void judge(struct judged *judged, const struct platform *platform, const struct 
         if (claims[i].present && claims[i].clock != CLAIM_BCLK)
             judge_claim(judged, &claims[i], measurement, options);
     for (size_t i = 0; i < options->expect_count; i++)
-        judge_expectation(judged, platform, measurement, &options->expect[i]);
+        judge_expectation(judged, platform, measurement, audit, &options->expect[i]);
+    if (options->strict)
+        judge_checks(judged, audit);
     if (judged->outcome == OUTCOME_PASS)
         explain_pass(judged, platform, measurement);
 }

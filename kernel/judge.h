@@ -2,6 +2,7 @@
 // INCONCLUSIVE.
 #pragma once
 
+#include "kernel/audit.h"
 #include "kernel/leave.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
@@ -34,7 +35,7 @@ struct judged {
 
 // Judges everything. The outcome rules are ruling 2 of the design, written out in docs/verdicts.md.
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
-           size_t claim_count, const struct measurement *measurement);
+           size_t claim_count, const struct measurement *measurement, const struct audit *audit);
 
 // What the other vCPUs add to the outcome, after judge.
 void judge_vcpus(struct judged *judged, const struct options *options, const struct smp *smp);

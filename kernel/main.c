@@ -22,18 +22,39 @@
 static const char *const *loader_words(enum boot_protocol protocol)
 {
     static const char *const none[] = {NULL};
-    // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy".
-    static const char *const pvh[] = {"console=", "reboot=",        "panic=", "pci=",
-                                      "nomodule", "root=",          "dummy",  "ro",
-                                      "rw",       "8250.nr_uarts=", "i8042.", "virtio_mmio.device=",
-                                      NULL};
+    // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy";
+    // GRUB names the file.
+    static const char *const linux_words[] = {"console=",
+                                              "reboot=",
+                                              "panic=",
+                                              "pci=",
+                                              "nomodule",
+                                              "root=",
+                                              "dummy",
+                                              "ro",
+                                              "initrd=",
+                                              "rw",
+                                              "8250.nr_uarts=",
+                                              "i8042.",
+                                              "BOOT_IMAGE=",
+                                              "virtio_mmio.device=",
+                                              NULL};
 
-    return protocol == BOOT_PVH ? pvh : none;
+    switch (protocol) {
+    case BOOT_PVH:
+    case BOOT_LINUX16:
+    case BOOT_LINUX32:
+    case BOOT_LINUX64:
+        return linux_words;
+    default:
+        return none;
+    }
 }
 
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
+static struct audit audit;
 static struct smp smp;
 static struct judged judged;
 
@@ -144,7 +165,9 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     require_memory();
 
     platform.cpuid = cpuid_log_start();
+    platform.scan_cycles = machine_tsc();
     scan_run(&platform.scan, &platform.cpuid, platform.options.scan_wide, report_scan_progress);
+    platform.scan_cycles = machine_tsc() - platform.scan_cycles;
     report_detection(&platform);
     evidence_gather(&platform);
     report_identity(&platform.evidence);
@@ -159,13 +182,15 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
     report_measurement(&measurement);
+    audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);
     report_leaves();
 
-    judge(&judged, &platform, claims, claim_count, &measurement);
+    judge(&judged, &platform, claims, claim_count, &measurement, &audit);
     judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
+    report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
     report_stopped_sinks();
     report_page(&platform, &judged, &measurement);
     finish(start_tsc, measurement.tsc_millihertz);

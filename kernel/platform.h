@@ -27,6 +27,7 @@ struct platform {
     struct fw_cfg fw_cfg;
     struct scan scan;
     struct evidence evidence; // all zero until the scan is done
+    uint64_t scan_cycles;     // TSC cycles that the scans took
     uint64_t memory_bytes;    // RAM that the memory map lists, 0 if there is no map
     uint64_t memory_top;      // highest RAM address
 };

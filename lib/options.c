@@ -1,5 +1,6 @@
 #include "lib/options.h"
 
+#include "lib/check.h"
 #include "lib/span.h"
 
 #define MS     1000000ull // durations are in nanoseconds
@@ -98,7 +99,8 @@ static const struct assertion {
     [EXPECT_TSC] = {"tsc", false, NULL, "tsc:RATE, a rate such as 2596130khz, up to 1000ghz"},
     [EXPECT_CLAIM] = {"claim", true, CLAIM_WORDS, "claim:SOURCE:" CLAIM_WORDS},
     [EXPECT_CLOCK] = {"clock", true, CLOCK_WORDS, "clock:NAME:" CLOCK_WORDS},
-    [EXPECT_CHECK] = {"check", true, CHECK_WORDS, "check:ID:" CHECK_WORDS},
+    [EXPECT_CHECK] = {"check", true, CHECK_WORDS,
+                      "check:ID:" CHECK_WORDS ", ID as checks=list says"},
 };
 
 // Parses one assertion. Gives NULL, or what was expected.
@@ -123,6 +125,8 @@ static const char *assertion(struct span item, struct expectation *out)
     if (!rest.start || !span_copy(out->value, sizeof(out->value), rest))
         return form->expected;
     if (form->values && !span_is_one_of(rest, form->values))
+        return form->expected;
+    if (out->kind == EXPECT_CHECK && !check_exists(out->subject))
         return form->expected;
     if (out->kind == EXPECT_TSC && !span_number(rest, rates, 1, 1000 * GHZ, &out->millihertz))
         return form->expected;
@@ -279,6 +283,14 @@ static bool parse_scan(const struct parser *parser, struct span value)
     return true;
 }
 
+static bool parse_checks(const struct parser *parser, struct span value)
+{
+    static const struct choice choices[] = {
+        {"on", CHECKS_ON}, {"off", CHECKS_OFF}, {"list", CHECKS_LIST}, {NULL, 0}};
+
+    return choose(value, choices, &parser->options->checks);
+}
+
 static bool parse_cpus(const struct parser *parser, struct span value)
 {
     uint64_t count = 0;
@@ -327,6 +339,7 @@ static const struct key {
     {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", parse_exit},
     {"strict", "off", "on or off", parse_strict},
     {"scan", "standard", "standard or wide", parse_scan},
+    {"checks", "on", "on, off or list", parse_checks},
     {"cpus", "all", "all, or how many vCPUs to examine, from 1 to 65536", parse_cpus},
     {"skew", "1us", "a duration such as 1us, from 0 to 1s", parse_skew},
     {"fault", "none", "none, de, ud, gp, pf or stack", parse_fault},

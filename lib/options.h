@@ -13,6 +13,7 @@
 
 enum option_exit { EXIT_AUTO, EXIT_QEMU, EXIT_ACPI, EXIT_RESET, EXIT_EFI, EXIT_HALT };
 enum option_stop { STOP_PRECISION, STOP_VERDICT };
+enum option_checks { CHECKS_ON, CHECKS_OFF, CHECKS_LIST };
 enum option_fault { FAULT_NONE, FAULT_DE, FAULT_UD, FAULT_GP, FAULT_PF, FAULT_STACK };
 
 // One `expect=` assertion: kind is the word before the first colon (vendor, boot, tsc, claim,
@@ -52,6 +53,7 @@ struct options {
     enum option_exit exit;
     bool strict;
     bool scan_wide;
+    enum option_checks checks;
     unsigned cpus;           // vCPUs to examine, CPU 0 included: 1 to 65536; 0: all
     uint64_t skew_ns;        // a vCPU whose TSC is further from CPU 0's is off
     enum option_fault fault; // raise this exception after the banner, to see the exception report

@@ -2,6 +2,7 @@
 // every sink: text, records and test points side by side, so that none can be forgotten.
 #pragma once
 
+#include "kernel/audit.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
@@ -29,6 +30,12 @@ void report_clocks(const struct measurement *measurement);
 void report_window_start(const struct measurement *measurement, const struct options *options);
 void report_window_progress(unsigned percent);
 void report_measurement(const struct measurement *measurement);
+
+// report/checks.c
+// `list`: those that did not fail as well. `strict`: a failed one is a failure of the run.
+void report_checks(const struct check *checks, size_t count, bool list, bool strict);
+// The same with what the audit took; nothing with checks=off.
+void report_audit(const struct audit *audit, bool list, bool strict);
 
 // report/vcpus.c
 void report_vcpus(const struct smp *smp, const struct measurement *measurement);

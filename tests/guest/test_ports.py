@@ -106,7 +106,7 @@ def test_xen_console_of_dom0():
     image, problem = xen.fetch()
     if problem:
         pytest.skip(problem)
-    _, console = xen.run(image, f"{SHORT} com1=off pciserial=off")
+    _, _, console = xen.run(image, f"{SHORT} com1=off pciserial=off", "com2")
     assert "debugcon  text      Xen's console, by hypercall" in console
     assert "booted by pvh" in console
     assert any(line.startswith(("PASS: ", "FAIL: ", "INCONCLUSIVE: "))

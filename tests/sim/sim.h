@@ -186,7 +186,7 @@ struct sim_acpi {
 };
 
 #define SIM_SUBLEAF_ANY UINT32_MAX
-#define SIM_CPUID_MAX   48
+#define SIM_CPUID_MAX   160
 #define SIM_MSR_MAX     16
 
 // What leaves that are not in the table give.
@@ -209,6 +209,10 @@ struct sim_cpuid {
     bool hypervisor_bit;
     enum sim_fallback fallback;
     struct cpuid_words pass_through;
+    // From this moment on, if it is not 0, this leaf gives other words.
+    uint64_t change_at_ns;
+    uint32_t change_leaf;
+    struct cpuid_words changed;
 };
 
 // --- What hypervisors offer their guests

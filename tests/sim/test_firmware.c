@@ -166,6 +166,7 @@ static void test_identity(void **state)
 
     config = sim_machine("bare-amd");
     config.options = "window=5ms";
+    config.com2.present = true;
     run(&config);
     expect_identity("no hypervisor that shows itself", "low");
 }

@@ -21,7 +21,7 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 
 # The promise to readers of records: these fields, in every record of that kind. Only ever added to.
 # Fields that came later: records may lack them.
-ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"]}
+ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"], "check": ["proposal"]}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
     "options": "source line",
@@ -42,6 +42,7 @@ FIELDS = {
     "verdict": "source clock error_ppb low_ppb high_ppb allowed_ppb verdict nominal reason",
     "expect": "expect result actual",
     "check": "id result detail",
+    "audit": "scan_cycles scan_executions audit_cycles audit_executions",
     "note": "level text",
     "end": "result reason records guest_ns",
     "vcpus": "listed examined up found_by rows start_ns spent_ns reason",

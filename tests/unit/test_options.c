@@ -457,9 +457,9 @@ static void test_expect(void **state)
         {"clock:hpet:backwards", EXPECT_CLOCK, "hpet", "backwards", 0},
         {"clock:hpet:disabled", EXPECT_CLOCK, "hpet", "disabled", 0},
         {"clock:hpet:unused", EXPECT_CLOCK, "hpet", "unused", 0},
-        {"check:max-leaf:pass", EXPECT_CHECK, "max-leaf", "pass", 0},
-        {"check:max-leaf:fail", EXPECT_CHECK, "max-leaf", "fail", 0},
-        {"check:max-leaf:skip", EXPECT_CHECK, "max-leaf", "skip", 0},
+        {"check:present-bit:pass", EXPECT_CHECK, "present-bit", "pass", 0},
+        {"check:max-leaf-plausible:fail", EXPECT_CHECK, "max-leaf-plausible", "fail", 0},
+        {"check:claims-agree:skip", EXPECT_CHECK, "claims-agree", "skip", 0},
         {"claim:1234567890123456789012345678901:absent", EXPECT_CLAIM,
          "1234567890123456789012345678901", "absent", 0},
     };
@@ -485,7 +485,7 @@ static void test_wrong_expect(void **state)
     static const char claim[] = "claim:SOURCE:ok|off|inconclusive|absent";
     static const char clock[] =
         "clock:NAME:live|coarse|absent|dead|stuck|backwards|disabled|unused";
-    static const char check[] = "check:ID:pass|fail|skip";
+    static const char check[] = "check:ID:pass|fail|skip, ID as checks=list says";
     static const struct {
         const char *item, *expected;
     } wrong[] = {
@@ -516,7 +516,8 @@ static void test_wrong_expect(void **state)
         {"claim:12345678901234567890123456789012:ok", claim},
         {"clock:hpet:ok", clock},
         {"clock:hpet", clock},
-        {"check:x:ok", check},
+        {"check:present-bit:ok", check},
+        {"check:max-leaf:pass", check},
         {"check", check},
     };
 
