@@ -149,9 +149,8 @@ static void raise_wide(struct judged *judged, const struct judged_claim *claim, 
         text_print(window, sizeof(window), "; try window=%llums",
                    (unsigned long long)(ns / 1000000 + ns / 4000000 + 1));
     }
-    raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s",
-          claim->claim->source, text_decimal(proven_ppm, half, 3, 3),
-          text_decimal(allowed_ppm, allowed, 3, 3), window);
+    raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s", claim->claim->source,
+          text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);
 }
 
 static void judge_claim(struct judged *judged, const struct claim *claim,
@@ -218,12 +217,11 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
             worst = claim;
     }
     if (worst) {
-        text_print(judged->reason, sizeof(judged->reason),
-                   "%s is %s ppm off, proven from %s to %s%s", worst->claim->source,
-                   text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3),
+        text_print(judged->reason, sizeof(judged->reason), "%s is %s ppm off (proven: %s to %s)%s",
+                   worst->claim->source, text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3),
                    text_signed_decimal(low, worst->judgement.low_ppb, 3, 3),
                    text_signed_decimal(high, worst->judgement.high_ppb, 3, 3),
-                   count > 1 ? "; no other claim is further off" : "");
+                   count > 1 ? ", no other claim more" : "");
         return;
     }
     text_decimal(megahertz, measurement->all.estimate, 9, 6);

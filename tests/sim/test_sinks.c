@@ -484,7 +484,7 @@ static void test_the_page_tells_each_claim(void **state)
     assert_int_equal(lines_with("\n  leaf-0x40000010  bus   1000.000000"), 1);
     assert_non_null(strstr(result.screen, "  ok\n"));
     assert_non_null(strstr(result.screen, "\nPASS: "));
-    assert_non_null(strstr(result.screen, "proven from "));
+    assert_non_null(strstr(result.screen, "(proven: "));
     // A claim that is far off.
     for (size_t i = 0; i < config.cpuid.count; i++)
         if (config.cpuid.entries[i].leaf == 0x40000010)
