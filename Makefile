@@ -33,7 +33,7 @@ PARALLEL  = $(if $(filter --jobserver% -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE   = @+$(MAKE) --no-print-directory $(if $(V),,--silent) $(PARALLEL)
 
 # The image. Integer-only: some hypervisors emulate every instruction and have no SSE or x87. Small: it
-# must fit in 64 KiB, so it is optimised for size as a whole, when it is linked.
+# is read from slow media and unpacked at every start, so it is optimised for size as a whole, when it is linked.
 IMAGE_TARGET := $(if $(findstring clang,$(CC)),--target=x86_64-unknown-none-elf -Oz -flto,-Os)
 IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs-only \
                 -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \
@@ -140,11 +140,16 @@ image: ## make build/hypertick.iso and .img for BIOS and UEFI, and qcow2, vmdk, 
 	$(SUBMAKE) all
 	@tools/image --build $(BUILD)
 
-FUZZ_SECONDS := 30
-fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=30
+FUZZ_SECONDS := 60
+FUZZ_MAKE = $(SUBMAKE) BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
+    INSTRUMENT='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=60
 	@tools/setup --needed-for fuzz
-	$(SUBMAKE) fuzz-run BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
-	    INSTRUMENT='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+	$(FUZZ_MAKE) fuzz-run
+
+.PHONY: fuzz-programs
+fuzz-programs:
+	$(FUZZ_MAKE) fuzzers
 
 setup: ## install everything that run, check and lint need
 	@tools/setup --needed-for run
@@ -200,7 +205,7 @@ $(BUILD)/hypertick.elf: $(BUILD)/image/stub.debug
 
 # The same as a Linux kernel.
 $(BUILD)/image/stub.inc: $(BUILD)/image/stub.debug
-	$(Q)$(NM) $< | awk '$$3 ~ /^(image_start|payload_end|entry_linux(16|32))$$/ { print $$3 " equ 0x" $$1 }' >$@
+	$(Q)$(NM) $< | awk '$$3 ~ /^(image_start|memory_end|entry_linux(16|32))$$/ { print $$3 " equ 0x" $$1 }' >$@
 
 $(BUILD)/hypertick.bzImage: boot/linux16.asm $(BUILD)/image/stub.inc $(BUILD)/hypertick.elf Makefile
 	@echo "NASM   $@"
@@ -296,14 +301,18 @@ $(BUILD)/fuzz_%: $(BUILD)/host/tests/fuzz/fuzz_%.o $(LIB_HOST_O)
 	@echo "LD     $@"
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -fsanitize=fuzzer $^ -o $@
 
-# What one run found worth keeping, the next one starts from.
-.PHONY: fuzz-run
+# The doors of boot/ with the page tables that they need.
+$(BUILD)/fuzz_boot: $(patsubst %,$(BUILD)/host/boot/%.o,collect linux multiboot1 multiboot2 paging pvh)
+
+# A run starts from the seeds in tests/fuzz/corpus and from what earlier runs found worth keeping.
+.PHONY: fuzz-run fuzzers
+fuzzers: $(FUZZERS)
 fuzz-run: $(FUZZERS)
 	@set -e; for fuzzer in $(FUZZERS); do \
 	    mkdir -p $$fuzzer.corpus; \
 	    echo "FUZZ   $$fuzzer, $(FUZZ_SECONDS) s"; \
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. $$fuzzer.corpus \
-	        >$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
+	        tests/fuzz/corpus/$${fuzzer##*/fuzz_} >$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
 	    tail -n 1 $$fuzzer.log; \
 	done
 

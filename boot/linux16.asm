@@ -6,7 +6,7 @@
 ; map, makes boot_params, and enters the image in protected mode. It stays within its own 64 KiB
 ; segment, wherever that lies: DS is all it takes from the loader.
 
-%include SYMBOLS                    ; image_start, payload_end, entry_linux16, entry_linux32
+%include SYMBOLS                    ; image_start, memory_end, entry_linux16, entry_linux32
 
 PROTOCOL      equ 0x020C            ; the first with xloadflags
 LOADED_HIGH   equ 1 << 0
@@ -68,7 +68,7 @@ code32_start:
     dd 0, 0                         ; payload_offset, payload_length: not what they mean to Linux
     dq 0                            ; setup_data
     dq image_start                  ; pref_address
-    dd payload_end - image_start    ; init_size
+    dd memory_end - image_start    ; init_size
     dd 0                            ; handover_offset
 header_end:
 

@@ -22,13 +22,21 @@
 static const char *const *loader_words(enum boot_protocol protocol)
 {
     static const char *const none[] = {NULL};
-    // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy";
-    // GRUB names the file.
+    // Firecracker, Cloud Hypervisor and kvmtool (x86/kvm.c, builtin-run.c) add what Linux needs;
+    // Xen's dom0 gets "dummy"; GRUB names the file.
     static const char *const linux_words[] = {"console=",
                                               "reboot=",
                                               "panic=",
                                               "pci=",
                                               "nomodule",
+                                              "nomodules",
+                                              "noapic",
+                                              "noacpi",
+                                              "earlyprintk=",
+                                              "rootflags=",
+                                              "rootfstype=",
+                                              "init=",
+                                              "ip=",
                                               "root=",
                                               "dummy",
                                               "ro",

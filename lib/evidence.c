@@ -199,6 +199,10 @@ static void add_devices(struct evidence *evidence, const struct evidence_facts *
 
     if (facts->fw_cfg)
         add(evidence, "fw_cfg", EVIDENCE_DEVICE, "QEMU", "QEMU's fw_cfg device answers");
+    else if (!facts->scan->present && !evidence->hypervisor &&
+             text_starts_with(facts->acpi->oem_id, "BOCHS"))
+        add(evidence, "fw_cfg", EVIDENCE_DEVICE, "Bochs",
+            "no fw_cfg device, which QEMU with these ACPI tables has");
     if (facts->vmware_port)
         add(evidence, "vmware-port", EVIDENCE_DEVICE, NULL,
             "VMware's port 0x5658 answers, as QEMU's does, too");
@@ -214,10 +218,10 @@ static void add_devices(struct evidence *evidence, const struct evidence_facts *
         add(evidence, "tdx", EVIDENCE_SIGNATURE, NULL, "leaf 0x21: an Intel TDX trust domain");
     if (facts->sev_leaf)
         add(evidence, "sev", EVIDENCE_SIGNATURE, NULL, "leaf 0x8000001f: AMD SEV, %s",
-            sev & 4   ? "SEV-SNP in force"
-            : sev & 2 ? "SEV-ES in force"
-            : sev & 1 ? "in force"
-                      : "not in force");
+            (sev & 4)   ? "SEV-SNP in force"
+            : (sev & 2) ? "SEV-ES in force"
+            : (sev & 1) ? "in force"
+                        : "not in force");
 }
 
 // --- Weighing
@@ -261,7 +265,7 @@ static unsigned weight_of(const struct evidence *evidence, const char *name)
     unsigned weight = 0;
 
     for (unsigned i = 0; i < EVIDENCE_GROUPS; i++)
-        weight += groups >> i & 1 ? weights[i] : 0;
+        weight += (groups >> i & 1) ? weights[i] : 0;
     if (weight && party_of(name)->around)
         weight += 6;
     // That it can run on what CPUID names is a reason of its own.
@@ -339,7 +343,7 @@ static enum confidence confidence_of(const struct evidence *evidence)
     // The signature tells the hypervisor; the program around it needs two witnesses, or its field.
     if (count_bits(groups) >= 2)
         return CONFIDENCE_HIGH;
-    return groups & 1u << EVIDENCE_ACPI ? CONFIDENCE_LOW : CONFIDENCE_MEDIUM;
+    return (groups & 1u << EVIDENCE_ACPI) ? CONFIDENCE_LOW : CONFIDENCE_MEDIUM;
 }
 
 static void conclude(struct evidence *evidence, const struct evidence_facts *facts)
@@ -425,8 +429,9 @@ void evidence_weigh(struct evidence *evidence, const struct evidence_facts *fact
     add_smbios(evidence, smbios);
     add_devices(evidence, facts);
     choose_platform(evidence);
-    // Bochs and QEMU share their tables, but only QEMU has a fw_cfg or a signature.
-    if (groups_of(evidence, "Bochs") && !evidence->hypervisor && !facts->fw_cfg)
+    // Bochs and QEMU share their ACPI tables, but only QEMU has a fw_cfg or a signature.
+    if (groups_of(evidence, "Bochs") && !(groups_of(evidence, "QEMU") & 1u << EVIDENCE_SMBIOS) &&
+        !evidence->hypervisor && !facts->fw_cfg)
         evidence->platform = "Bochs";
     find_contradiction(evidence);
     evidence->confidence = confidence_of(evidence);

@@ -17,12 +17,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import linux
 import peers
 import records
-from qemu import IMAGE, RESULTS, ROOT, hypertick_qemu
+from qemu import IMAGE, RESULTS, hypertick_qemu
 
-CACHE = ROOT / "build/beds"
-KERNELS = ("linux-image-amd64",)  # the cloud kernel may be built without KVM
 MODULES = ("irqbypass", "ccp", "kvm", "kvm-amd")
 SECONDS = 400  # for Linux and all its guests; 20 where nothing else runs
 
@@ -68,7 +67,7 @@ class Guest:
 
 def boot(guests):
     """The records of each guest. Raises peers.PeersUnavailable where the packages cannot be had."""
-    kernel, busybox, modules = _packages()
+    kernel, busybox, modules = linux.prepare(MODULES)
     lines = [
         shlex.join(["guest", name, "-machine", guest.machine, "-cpu", guest.cpu,
                     "-append", f"com1=json {guest.options}"])
@@ -103,26 +102,6 @@ def _records(name, said, console):
     run = records.load(found[2], name)
     assert run.end["result"] == RESULTS[int(found[1])]
     return run
-
-
-def _packages():
-    """The paths of the kernel, of busybox and of the modules."""
-    kernel, busybox = CACHE / "vmlinuz", CACHE / "busybox"
-    modules = [CACHE / f"{name}.ko" for name in MODULES]
-    CACHE.mkdir(parents=True, exist_ok=True)
-    if not all(path.exists() for path in [kernel, *modules]):
-        root = peers.unpack(peers.kernel_package(KERNELS), CACHE)
-        for path in modules:
-            (found,) = root.glob(f"lib/modules/*/kernel/**/{path.name}")
-            shutil.copy(found, path)
-        (found,) = root.glob("boot/vmlinuz-*")
-        shutil.copy(found, kernel)
-        shutil.rmtree(root)
-    if not busybox.exists():
-        root = peers.unpack(peers.BUSYBOX, CACHE)
-        shutil.copy(root / "bin/busybox", busybox)
-        shutil.rmtree(root)
-    return kernel, busybox, modules
 
 
 def _qemu():

@@ -68,6 +68,7 @@ def test_every_sink(skylake):
 
 def test_it_leaves(skylake):
     assert skylake.ended
+    assert skylake.records.records("identity")[0]["conclusion"] == "Bochs"
     assert "soft power off" in skylake.said or "shutdown requested" in skylake.said
 
 

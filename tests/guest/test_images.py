@@ -6,6 +6,7 @@ What is booted is the menu that is shipped, but for its options, its default ent
 import hashlib
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -29,9 +30,9 @@ CD = "ide-cd"
 DISK = "ide-hd"
 
 
-def make_images(output, *formats, menu=MENU):
-    subprocess.run([ROOT / "tools/image", "--output", output, "--menu", menu, *formats], check=True,
-                   capture_output=True)  # fmt: skip
+def make_images(output, *formats, menu=MENU, build=ROOT / "build"):
+    subprocess.run([ROOT / "tools/image", "--build", build, "--output", output, "--menu", menu,
+                    *formats], check=True, capture_output=True)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,36 +45,34 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def medium(tmp_path_factory):
-    """Makes an image that boots an entry of the menu at once, with short windows."""
+    """Makes an image that boots an entry of the menu at once, with these options."""
     made = {}
 
-    def make(kind, entry):
-        if (kind, entry) not in made:
+    def make(kind, entry, options=SHORT, build=ROOT / "build"):
+        if (kind, entry, options, build) not in made:
             output = tmp_path_factory.mktemp(kind)
             text = MENU.read_text()
-            for old, new in (('options=""', f'options="{SHORT}"'), ("timeout=3", "timeout=0"),
+            for old, new in (('options=""', f'options="{options}"'), ("timeout=3", "timeout=0"),
                              ("default=0", f"default={entry}")):  # fmt: skip
                 assert text.count(f"set {old}\n") == 1
                 text = text.replace(f"set {old}\n", f"set {new}\n")
             (output / "grub.cfg").write_text(text)
-            make_images(output, kind, menu=output / "grub.cfg")
-            made[kind, entry] = output / f"hypertick.{kind}"
-        return made[kind, entry]
+            make_images(output, kind, menu=output / "grub.cfg", build=build)
+            made[kind, entry, options, build] = output / f"hypertick.{kind}"
+        return made[kind, entry, options, build]
 
     return make
 
 
-def boot(path, drive, door, firmware=(), **machine):
+def boot(path, drive, door, firmware=(), bare_exit=False, **machine):
     """Boots a medium and checks the run; what firmware and GRUB say before it is cut off."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        line = qemu.start(directory, **machine, extra=[
+        line = qemu.start(directory, image=None, **machine, extra=[
             "-net", "none", *firmware, "-vga", "std",
             "-drive", f"if=none,id=medium,format=raw,snapshot=on,file={path}",
             "-device", f"{drive},drive=medium,bootindex=0",
         ])  # fmt: skip
-        kernel = line.index("-kernel")
-        del line[kernel : kernel + 4]
         try:
             done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True,
                                   timeout=SECONDS)  # fmt: skip
@@ -81,7 +80,8 @@ def boot(path, drive, door, firmware=(), **machine):
             said = qemu.collect(directory, -1, "").com1
             raise AssertionError(f"no end in {SECONDS} s: {line}\n{said[-2000:]!r}") from None
         run = qemu.collect(directory, done.returncode, done.stderr.decode(errors="replace"))
-    assert run.status in qemu.RESULTS, f"status {run.status}: {run.stderr}{run.com1[-2000:]!r}"
+    expected = (0,) if bare_exit else qemu.RESULTS
+    assert run.status in expected, f"status {run.status}: {run.stderr}{run.com1[-2000:]!r}"
     first = re.search(rb"hypertick \d[^\r\n]*, booted by", run.com1)
     assert first, run.com1[-2000:]
     run.com1 = run.com1[first.start() :]
@@ -89,6 +89,13 @@ def boot(path, drive, door, firmware=(), **machine):
     run.records = records.load(run.com2.decode("ascii"), "com2")
     qemu.check(run, door, early=False)
     return run
+
+
+def screen(run):
+    """What the report is shown on."""
+    (sink,) = (record for record in run.records.records("sink") if record["sink"] == "screen")
+    assert sink["status"] == "open"
+    return sink["where"]
 
 
 def check(run):
@@ -111,6 +118,7 @@ def check(run):
 def test_bios(medium, kind, drive, entry, door):
     run = boot(medium(kind, entry), drive, door, smp=2, memory="256M")
     check(run)
+    assert screen(run).startswith("framebuffer") == (entry == GRAPHICAL)
     if door == "multiboot2":
         assert run.records.start["loader"].startswith("GRUB")
 
@@ -118,12 +126,39 @@ def test_bios(medium, kind, drive, entry, door):
 @pytest.mark.parametrize("kind, drive, entry, door", [
     ("iso", CD, DEFAULT, "efi"),
     ("img", DISK, DEFAULT, "efi"),
-    ("iso", DISK, GRAPHICAL, "multiboot2"),
 ])  # fmt: skip
 def test_uefi(medium, kind, drive, entry, door):
     """Under UEFI the ACPI tables are nowhere but where the loader's tag, or the firmware, says."""
     run = boot(medium(kind, entry), drive, door, UEFI, machine="q35", smp=2, memory="256M")
     check(run)
+    assert screen(run).startswith("framebuffer")
+
+
+def test_multiboot2_leaves_boot_services_itself(medium):
+    """Without ACPI there is no way out but ResetSystem, which is known only if they were alive."""
+    options = f"{SHORT} exit=efi"
+    run = boot(medium("iso", GRAPHICAL, options), DISK, "multiboot2", UEFI, bare_exit=True,
+               machine="q35,acpi=off", memory="256M")  # fmt: skip
+    assert run.records.end["result"] == "pass"
+    assert screen(run).startswith("framebuffer")
+    assert not run.notes("error")
+    assert 240 <= run.records.start["memory_mib"] <= 256
+
+
+def test_multiboot2_after_boot_services(medium, tmp_path):
+    """A copy without header tags 7 and 9: GRUB leaves boot services and enters in 32-bit mode."""
+    for suffix in ("bzImage", "efi"):
+        shutil.copyfile(ROOT / f"build/hypertick.{suffix}", tmp_path / f"hypertick.{suffix}")
+    image = qemu.IMAGE.read_bytes()
+    for kind, size in ((7, 8), (9, 12)):
+        tag = struct.pack("<HHI", kind, 1, size)
+        assert image.count(tag) == 1
+        image = image.replace(tag, struct.pack("<HHI", kind + 0x100, 1, size))
+    (tmp_path / "hypertick.elf").write_bytes(image)
+    run = boot(medium("iso", GRAPHICAL, build=tmp_path), DISK, "multiboot2", UEFI, machine="q35",
+               smp=2, memory="256M")  # fmt: skip
+    check(run)
+    assert screen(run).startswith("framebuffer")
 
 
 def test_formats(images):

@@ -13,6 +13,7 @@ from qemu import IMAGE, PASS, ROOT, boot
 
 BZIMAGE = ROOT / "build/hypertick.bzImage"
 LOADER = ROOT / "tests/guest/linux64_loader.asm"
+REAL_LOADER = ROOT / "tests/guest/linux16_loader.asm"
 SHORT = "window=10ms"
 
 LOAD_ADDRESS = 0x100000
@@ -160,6 +161,19 @@ def test_the_memory_map_of_old_bioses(tmp_path, bzimage, calls):
     assert run.records.start["memory_mib"] in (46, 47)
 
 
+def test_entered_as_by_kvmtool(tmp_path, bzimage):
+    """With CS = DS and IP = 0x200, where QEMU has CS = DS + 0x20 and IP = 0."""
+    disk = tmp_path / "disk"
+    subprocess.run(["nasm", "-f", "bin", "-w+all", "-w+error", "-o", disk, REAL_LOADER], check=True)
+    options = f"{SHORT} expect=boot:linux16"
+    disk.write_bytes(disk.read_bytes() + options.encode().ljust(SECTOR, b"\0") + bzimage + bytes(SECTOR))
+    run = boot(image=None, door="linux16",
+               extra=["-drive", f"format=raw,snapshot=on,file={disk}"])  # fmt: skip
+    assert run.status == PASS
+    assert run.records.start["options"] == options
+    assert 120 <= run.records.start["memory_mib"] <= 128
+
+
 @pytest.fixture(scope="module")
 def loader(tmp_path_factory):
     path = tmp_path_factory.mktemp("loader") / "linux64"
@@ -177,3 +191,22 @@ def test_by_the_64_bit_entry(loader, image, machine):
     assert 120 <= run.records.start["memory_mib"] <= 128
     assert run.records.start["options"].endswith("clock:lapic:live")
     assert not run.notes("warning") and not run.notes("error")
+
+
+# What kvmtool puts before and behind --params (its x86/kvm.c and builtin-run.c), and Firecracker where
+# it is given no boot_args.
+LINUX_WORDS = {
+    "kvmtool": "noapic noacpi pci=conf1 reboot=k panic=1 i8042.direct=1 i8042.dumbkbd=1 i8042.nopnp=1"
+    " earlyprintk=serial i8042.noaux=1 console=ttyS0 {} root=/dev/root rw"
+    " rootflags=rw,trans=virtio,version=9p2000.L rootfstype=9p init=/virt/init ip=dhcp",
+    "firecracker": "reboot=k panic=1 pci=off nomodules 8250.nr_uarts=0 i8042.noaux i8042.nomux"
+    " i8042.nopnp i8042.dumbkbd {} root=/dev/vda ro virtio_mmio.device=4K@0xd0000000:5",
+}
+
+
+@pytest.mark.parametrize("line", LINUX_WORDS.values(), ids=LINUX_WORDS.keys())
+def test_words_for_linux_are_no_errors(line):
+    run = boot(image=BZIMAGE, door="linux16", options=line.format("window=11ms"))
+    assert run.status == PASS
+    assert not run.notes("error")
+    assert any("init=" in text or "root=" in text for text in run.notes("info"))

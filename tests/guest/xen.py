@@ -5,7 +5,6 @@ would change how this machine boots.
 """
 
 import gzip
-import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -68,12 +67,12 @@ def boot(xen, options, extra=()):
     return found
 
 
-def said_by_guest(console):
-    """What the guest wrote to port 0xE9, from Xen's console.
+def said_by_guest(console, domain=0):
+    """What a guest wrote to port 0xE9, from Xen's console.
 
     Xen marks each line with the guest's number, and breaks those that are longer than its buffer, so
     what does not begin a record belongs to the one before.
     """
-    marked = [line for line in console.splitlines() if re.match(r"\(d\d+\) ", line)]
+    marked = [line for line in console.splitlines() if line.startswith(f"(d{domain}) ")]
     lines = [line.split(" ", 1)[1] for line in marked]
     return "".join(("\n" if line.startswith('{"record"') else "") + line for line in lines) + "\n"
