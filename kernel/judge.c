@@ -217,12 +217,11 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
             worst = claim;
     }
     if (worst) {
-        text_print(judged->reason, sizeof(judged->reason),
-                   "%s is %s ppm off, proven from %s to %s%s", worst->claim->source,
-                   text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3),
+        text_print(judged->reason, sizeof(judged->reason), "%s is %s ppm off (proven: %s to %s)%s",
+                   worst->claim->source, text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3),
                    text_signed_decimal(low, worst->judgement.low_ppb, 3, 3),
                    text_signed_decimal(high, worst->judgement.high_ppb, 3, 3),
-                   count > 1 ? "; no other claim is further off" : "");
+                   count > 1 ? ", no other claim more" : "");
         return;
     }
     text_decimal(megahertz, measurement->all.estimate, 9, 6);

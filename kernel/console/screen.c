@@ -8,7 +8,8 @@
 #define PAGE_ROWS 25 // which a page may have: all that a VGA text screen has
 
 static struct screen screen;
-static uint8_t cells[SCREEN_ROWS_MAX][SCREEN_COLUMNS_MAX]; // the text
+static uint8_t cells[SCREEN_ROWS_MAX][SCREEN_COLUMNS_MAX]; // the text, from row `top` on
+static unsigned top;
 static uint8_t shown[SCREEN_ROWS_MAX][SCREEN_COLUMNS_MAX]; // what the device shows of it
 static unsigned row, column;
 static unsigned indent;      // of the line that is being written
@@ -30,21 +31,33 @@ bool screen_memory_holds(uint64_t address)
     return holds;
 }
 
+static uint8_t *cells_of(unsigned at)
+{
+    return cells[top + at < screen.rows ? top + at : top + at - screen.rows];
+}
+
+static void clear_row(unsigned at)
+{
+    memset(cells_of(at), ' ', screen.columns);
+}
+
+// `rows`: at most as many as `row`.
 static void scroll(unsigned rows)
 {
-    memmove(cells[0], cells[rows], (size_t)(screen.rows - rows) * sizeof(cells[0]));
-    memset(cells[screen.rows - rows], ' ', rows * sizeof(cells[0]));
+    for (unsigned at = 0; at < rows; at++)
+        clear_row(at);
+    top = (top + rows) % screen.rows;
     row -= rows;
     first = 0;
     last = screen.rows - 1;
 }
 
-// At the bottom several rows go at once: drawing takes long.
+// At the bottom half the rows go at once: drawing takes long.
 static void next_row(void)
 {
     column = 0;
     if (row + 1 == screen.rows)
-        scroll(screen.rows / 4);
+        scroll(screen.rows / 2);
     row++;
     if (row < first)
         first = row;
@@ -63,7 +76,7 @@ static void begin_line(void)
 
 static void put(uint8_t character)
 {
-    cells[row][column++] = character;
+    cells_of(row)[column++] = character;
 }
 
 // The line is full: it goes on in the next row, from the beginning of its last word.
@@ -73,13 +86,14 @@ static void wrap(void)
     unsigned word = screen.columns, length;
     uint8_t moved[SCREEN_COLUMNS_MAX];
 
-    while (word > hanging && cells[row][word - 1] != ' ')
+    const uint8_t *line = cells_of(row);
+    while (word > hanging && line[word - 1] != ' ')
         word--;
     if (word == hanging) // longer than a row
         word = screen.columns;
     length = screen.columns - word;
-    memcpy(moved, cells[row] + word, length);
-    memset(cells[row] + word, ' ', length);
+    memcpy(moved, line + word, length);
+    memset(cells_of(row) + word, ' ', length);
     next_row();
     column = hanging;
     for (unsigned i = 0; i < length; i++)
@@ -100,7 +114,7 @@ static void make_room(void)
     }
     // Where there is room for little more than a page it begins at the top.
     scroll(row);
-    memset(cells[0], ' ', sizeof(cells[0]));
+    clear_row(0);
     line_ended = false;
     column = 0;
 }
@@ -135,9 +149,10 @@ static void write_character(uint8_t character)
 static void show(void)
 {
     for (; first <= last; first++) {
+        const uint8_t *line = cells_of(first);
         for (unsigned at = 0; at < screen.columns; at += 2) {
             uint8_t *old = shown[first] + at;
-            const uint8_t *new = cells[first] + at;
+            const uint8_t *new = line + at;
             if (old[0] == new[0] && old[1] == new[1])
                 continue;
             screen.draw(first, at, old, new);
@@ -147,7 +162,8 @@ static void show(void)
     }
     first = row;
     last = row;
-    if (screen.move_cursor)
+    // At the end of a line, not behind every word: it costs four exits.
+    if (screen.move_cursor && line_ended)
         screen.move_cursor(row, column < screen.columns ? column : screen.columns - 1);
 }
 
@@ -158,7 +174,7 @@ static bool open(unsigned unit, const struct platform *platform, struct sink_acc
         return false;
     memset(cells, ' ', sizeof(cells));
     memset(shown, ' ', sizeof(shown));
-    row = column = first = last = 0;
+    row = column = first = last = top = 0;
     line_ended = false;
     begin_line();
     return true;
