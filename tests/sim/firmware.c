@@ -29,7 +29,7 @@ static uint8_t *add(uint8_t type, uint8_t length, const char *const strings[],
     structure[0] = type;
     structure[1] = length;
     smbios_end += length;
-    for (; *fields; fields++, strings++) {
+    for (; strings && *fields; fields++, strings++) {
         if (!*strings)
             continue;
         structure[*fields] = ++number;
