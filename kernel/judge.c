@@ -146,8 +146,8 @@ static void raise_wide(struct judged *judged, const struct judged_claim *claim, 
 
     if (error < allowed && window_ns) {
         uint64_t ms = wide_mul_div_up(window_ns, half, allowed - error) / 1000000;
-        text_print(window, sizeof(window), "; try window=%llums",
-                   (unsigned long long)(ms + ms / 4 + 1));
+        ms += ms / 4 + 1;
+        text_print(window, sizeof(window), "; try window=%llums", (unsigned long long)ms);
     }
     raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s", claim->claim->source,
           text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);
