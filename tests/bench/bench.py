@@ -23,6 +23,7 @@ from typing import Any, Optional
 
 import accuracy
 import compare
+import doors
 import elf
 import instructions
 import peers
@@ -372,6 +373,7 @@ def run(args: argparse.Namespace) -> int:
     except instructions.CountFailed as error:
         bench.problems.append(f"counting instructions: {error}")
     result["vcpus"] = vcpus.measure(image, args.accel, bench.problems)
+    result["doors"] = doors.measure(ROOT / "build", args.accel, args.runs, bench.problems)
     result["problems"] = bench.problems
     show(result)
     if args.json:
@@ -399,6 +401,8 @@ def show(result: dict[str, Any]) -> None:
         print(table((), [(text, f"{counts[name]:,}") for name, text in COUNTS if name in counts]))
     print("\nOther vCPUs: median [least .. most]")
     print(vcpus.text(result["vcpus"]))
+    print("\nDoors: QEMU's start to the first byte of the report (the ISO only where `make image` made it)")
+    print(doors.text(result["doors"]))
     if "peers" in result:
         print()
         print(text_peers(result["peers"]["package"], result["accuracy"], result["peers"]["rows"]))
