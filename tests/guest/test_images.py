@@ -4,7 +4,9 @@ What is booted is the menu that is shipped, but for its options, its default ent
 """
 
 import functools
+import gzip
 import hashlib
+import os
 import re
 import shutil
 import struct
@@ -237,15 +239,30 @@ def test_checksums(images):
 
 
 def test_built_twice(images, tmp_path):
-    """Later, somewhere else, from files with other dates."""
+    """Later, and somewhere else: linked again from the same objects, and imaged again from that."""
     build = tmp_path / "build"
-    build.mkdir()
-    for suffix in ("elf", "bzImage", "efi"):
-        shutil.copyfile(ROOT / f"build/hypertick.{suffix}", build / f"hypertick.{suffix}")
+    for part in ("image", "efi"):
+        shutil.copytree(ROOT / "build" / part, build / part)
+    for payload in (build / "image").glob("payload*"):
+        payload.unlink()
+    names = [f"hypertick.{suffix}" for suffix in ("elf", "bzImage", "efi")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    subprocess.run(["make", f"BUILD={build}", *(str(build / name) for name in names)], cwd=ROOT,
+                   env=environment, check=True, capture_output=True)  # fmt: skip
+    for name in names:
+        assert (build / name).read_bytes() == (ROOT / "build" / name).read_bytes(), name
     subprocess.run([ROOT / "tools/image", "--build", build, "iso", "img"], check=True,
                    capture_output=True)  # fmt: skip
     for name in ("hypertick.iso", "hypertick.img"):
-        assert (build / name).read_bytes() == (images / name).read_bytes()
+        assert (build / name).read_bytes() == (images / name).read_bytes(), name
+
+
+def test_no_path_of_the_build_is_inside():
+    """Or the same source elsewhere would be other bytes."""
+    kernel = gzip.decompress((ROOT / "build/image/payload.gz").read_bytes())
+    assert b"booted by" in kernel
+    for content in (kernel, qemu.IMAGE.read_bytes(), efi.PROGRAM.read_bytes()):
+        assert str(ROOT).encode() not in content
 
 
 def test_the_notice_of_grub(images, tmp_path):
