@@ -42,7 +42,8 @@ void report_vcpus(const struct smp *smp, const struct measurement *measurement);
 
 // report/page.c: the summary for screens, before report_end
 void report_page(const struct platform *platform, const struct judged *judged,
-                 const struct measurement *measurement);
+                 const struct measurement *measurement, const struct smp *smp,
+                 const struct audit *audit);
 
 // report/verdicts.c
 void report_verdicts(const struct judged *judged, const struct measurement *measurement);
