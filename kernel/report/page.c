@@ -43,7 +43,7 @@ static void write_title(const struct platform *platform)
     if (cpus)
         text_format(text, ", %u vCPU%s", cpus, cpus == 1 ? "" : "s");
     if (platform->memory_bytes)
-        text_format(text, ", %u MiB", (unsigned)(platform->memory_bytes >> 20));
+        text_format(text, ", %u MiB", report_memory_mib(platform));
     text_string(text, ": summary");
     emit_page("\f");
     row_end();

@@ -24,7 +24,7 @@ from qemu import PASS, ROOT
 
 MENU = ROOT / "boot/grub/grub.cfg"
 MIB = 1 << 20
-SHORT = "window=10ms"
+SHORT = "window=50ms"
 DEFAULT, LONG, JSON, GRAPHICAL, LINUX = range(5)  # entries of the menu
 SECONDS = 120
 

@@ -15,7 +15,7 @@ from qemu import IMAGE, PASS, ROOT, boot, hypertick_qemu
 BZIMAGE = ROOT / "build/hypertick.bzImage"
 LOADER = ROOT / "tests/guest/linux64_loader.asm"
 REAL_LOADER = ROOT / "tests/guest/linux16_loader.asm"
-SHORT = "window=10ms"
+SHORT = "window=50ms"
 
 LOAD_ADDRESS = 0x100000
 SECTOR = 512

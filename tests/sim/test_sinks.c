@@ -328,7 +328,7 @@ static void test_framebuffer_of_every_depth(void **state)
         read_framebuffer(1);
         assert_int_equal(strange, 0);
         assert_true(shows("hypertick " HYPERTICK_VERSION
-                          ", booted by multiboot1, 1 vCPU, 127 MiB: summary"));
+                          ", booted by multiboot1, 1 vCPU, 128 MiB: summary"));
         assert_true(shows("PASS: no rate is claimed"));
         assert_int_equal(result.screen[0], '\n'); // the VGA's text is not used
     }
