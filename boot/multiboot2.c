@@ -207,6 +207,29 @@ static void parse_tag(struct boot_info *boot, const struct phys *phys, const str
     }
 }
 
+// What the tags say about EFI: addresses, 0 where there is no such tag.
+struct efi_said {
+    uint64_t system_table, map;
+    uint32_t map_size;
+    bool alive; // boot services were, at the entry
+};
+
+static void parse_efi(struct boot_info *boot, const struct phys *phys, const struct efi_said *efi,
+                      bool have_map)
+{
+    if (efi->map && !have_map) {
+        boot->region_count = 0;
+        parse_efi_map(boot, phys, efi->map, efi->map_size);
+    }
+    if (efi->system_table)
+        find_smbios(boot, phys, efi->system_table);
+    // boot/stub/efi.c added the map when it had left boot services.
+    if (efi->alive && efi->map)
+        boot->efi_system_table = efi->system_table;
+    else if (efi->alive)
+        boot_note(boot, "UEFI's boot services could not be left");
+}
+
 void multiboot2_parse(struct boot_info *boot, const struct phys *phys, uint64_t address)
 {
     const struct tag *head = phys_view(phys, address, sizeof(*head)); // the total size, reserved
@@ -219,36 +242,25 @@ void multiboot2_parse(struct boot_info *boot, const struct phys *phys, uint64_t 
     }
     uint64_t end = address + head->type;
     uint64_t at = address + sizeof(*head);
-    uint64_t efi_map = 0, system_table = 0;
-    uint32_t efi_map_size = 0;
-    bool have_map = false, alive = false;
+    struct efi_said efi = {0};
+    bool have_map = false;
     for (unsigned i = 0; i < TAGS_MAX; i++) {
         const struct tag *tag = phys_view(phys, at, sizeof(*tag));
         if (!tag || at + sizeof(*tag) > end || tag->size < sizeof(*tag) || tag->size > end - at)
             break;
         if (tag->type == TAG_END) {
-            if (efi_map && !have_map) {
-                boot->region_count = 0;
-                parse_efi_map(boot, phys, efi_map, efi_map_size);
-            }
-            if (system_table)
-                find_smbios(boot, phys, system_table);
-            // boot/stub/efi.c added the map when it had left boot services.
-            if (alive && efi_map)
-                boot->efi_system_table = system_table;
-            else if (alive)
-                boot_note(boot, "UEFI's boot services could not be left");
+            parse_efi(boot, phys, &efi, have_map);
             return;
         }
         if (tag->type == TAG_EFI_MAP) {
-            efi_map = at;
-            efi_map_size = tag->size;
+            efi.map = at;
+            efi.map_size = tag->size;
         } else if (tag->type == TAG_EFI64) {
-            const struct efi64_tag *efi = phys_view(phys, at, sizeof(*efi));
-            system_table = efi && tag->size >= sizeof(*efi) ? efi->system_table : 0;
+            const struct efi64_tag *table = phys_view(phys, at, sizeof(*table));
+            efi.system_table = table && tag->size >= sizeof(*table) ? table->system_table : 0;
         } else {
             have_map |= tag->type == TAG_MAP;
-            alive |= tag->type == TAG_ALIVE;
+            efi.alive |= tag->type == TAG_ALIVE;
             parse_tag(boot, phys, tag, at);
         }
         at += (tag->size + 7ull) & ~7ull;

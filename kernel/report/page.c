@@ -63,7 +63,7 @@ static bool find_options(const struct platform *platform)
         text_format(text, "%s%s", separator, lines[i]);
         separator = "; ";
     }
-    return separator[0];
+    return separator[0] != '\0';
 }
 
 static void write_hypervisor(const struct platform *platform)
@@ -240,7 +240,7 @@ static bool find_unmet(const struct judged *judged)
         text_format(text, "%s%s (is %s)", separator, unmet->expectation->text, unmet->actual);
         separator = ", ";
     }
-    return separator[0];
+    return separator[0] != '\0';
 }
 
 static size_t count_notes(const struct emit_notes *notes)

@@ -63,6 +63,10 @@ def medium(tmp_path_factory):
                              ("timeout=3", "timeout=-1" if entry is None else "timeout=0")):  # fmt: skip
                 assert text.count(f"set {old}\n") == 1
                 text = text.replace(f"set {old}\n", f"set {new}\n")
+            # A graphics mode in boot_params.
+            linux = "linux /boot/hypertick.bzImage"
+            assert text.count(linux) == 1
+            text = text.replace(linux, f"set gfxpayload=800x600x32\n{linux}")
             (output / "grub.cfg").write_text(text)
             make_images(output, kind, menu=output / "grub.cfg", build=build)
             made[kind, entry, options, build] = output / f"hypertick.{kind}"
@@ -107,6 +111,11 @@ def shown_on(run):
     return sink["where"]
 
 
+def write_to_disk(path, name, text):
+    subprocess.run(["mcopy", "-i", f"{path}@@1M", "-", f"::/{name}"], input=text.encode(), check=True,
+                   capture_output=True)  # fmt: skip
+
+
 @functools.cache
 def directly_booted(machine):
     """The same machine, with neither GRUB nor UEFI before the image."""
@@ -136,7 +145,9 @@ def check(run, machine="pc"):
 def test_bios(medium, kind, drive, entry, door):
     run = boot(medium(kind, entry), drive, door, smp=2, memory="256M")
     check(run)
-    assert shown_on(run).startswith("framebuffer") == (entry == GRAPHICAL)
+    assert shown_on(run).startswith("framebuffer") == (entry in (GRAPHICAL, LINUX))
+    if entry == LINUX:
+        assert shown_on(run).endswith(", 800x600, 32 bits, 100 by 37 characters")
     if door == "multiboot2":
         assert run.records.start["loader"].startswith("GRUB")
     if entry == JSON:
@@ -186,8 +197,12 @@ def test_the_menu_and_its_editor(medium, tmp_path):
 @pytest.mark.parametrize("kind, drive", [("iso", CD), ("img", DISK)], ids=["cd", "disk"])
 def test_uefi(medium, kind, drive):
     """Under UEFI the ACPI tables are nowhere but where the loader's tag, or the firmware, says."""
-    run = boot(medium(kind, DEFAULT), drive, "efi", UEFI, machine="q35", smp=2, memory="256M")
+    path = medium(kind, DEFAULT)
+    if kind == "img":
+        write_to_disk(path, "boot/hypertick.conf", "strict=off")
+    run = boot(path, drive, "efi", UEFI, machine="q35", smp=2, memory="256M")
     check(run, "q35")
+    assert run.records.start["options"] == ("strict=off -- " if kind == "img" else "") + SHORT
     assert shown_on(run).startswith("framebuffer")
 
 

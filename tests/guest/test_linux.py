@@ -3,6 +3,7 @@
 The 32-bit entry is GRUB's, in test_images.py.
 """
 
+import functools
 import struct
 import subprocess
 from typing import Callable
@@ -11,6 +12,7 @@ import pytest
 
 import screen
 from qemu import IMAGE, PASS, ROOT, boot, hypertick_qemu
+from records import check_same
 
 BZIMAGE = ROOT / "build/hypertick.bzImage"
 LOADER = ROOT / "tests/guest/linux64_loader.asm"
@@ -208,6 +210,11 @@ def loader(tmp_path_factory):
     return path
 
 
+@functools.cache
+def directly_booted(machine):
+    return boot(machine=machine, options=SHORT)
+
+
 @pytest.mark.parametrize("image", [IMAGE, BZIMAGE], ids=["elf", "bzImage"])
 @pytest.mark.parametrize("machine", ["pc", "q35"])
 def test_by_the_64_bit_entry(loader, image, machine):
@@ -218,6 +225,7 @@ def test_by_the_64_bit_entry(loader, image, machine):
     assert 120 <= run.records.start["memory_mib"] <= 128
     assert run.records.start["options"].endswith("clock:lapic:live")
     assert not run.notes("warning") and not run.notes("error")
+    check_same(run.records, directly_booted(machine).records)
 
 
 # What kvmtool puts before and behind --params (its x86/kvm.c and builtin-run.c), and Firecracker where

@@ -2,7 +2,8 @@
 
 Under icount, where nothing else can make a difference. What the door itself says may differ: the start
 record, the memory map, which options line there is, and what an instruction more or less does to a
-measured value. The doors behind firmware and GRUB are compared in test_images.py, without icount.
+measured value. The other doors are compared without icount, in test_images.py (firmware and GRUB) and
+test_linux.py.
 """
 
 from pathlib import Path

@@ -158,6 +158,8 @@ static void test_ports_of_hypervisors(void **state)
     config.smbios = (struct sim_smbios){
         .present = true, .bios_vendor = "innotek GmbH", .product = "VirtualBox"};
     expect_leaves(&config, SIM_SHUTDOWN, 0x4004);
+    config.smbios = (struct sim_smbios){0};
+    expect_leaves(&config, SIM_HALT, 0);
 }
 
 static void test_the_order_of_resets(void **state)
