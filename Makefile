@@ -33,7 +33,7 @@ PARALLEL  = $(if $(filter --jobserver% -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE   = @+$(MAKE) --no-print-directory $(if $(V),,--silent) $(PARALLEL)
 
 # The image. Integer-only: some hypervisors emulate every instruction and have no SSE or x87. Small: it
-# must fit in 64 KiB, so it is optimised for size as a whole, when it is linked.
+# is read from slow media and unpacked at every start, so it is optimised for size as a whole, when it is linked.
 IMAGE_TARGET := $(if $(findstring clang,$(CC)),--target=x86_64-unknown-none-elf -Oz -flto,-Os)
 IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs-only \
                 -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \
@@ -42,7 +42,7 @@ IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs
 NASM_FLAGS   := -f elf64 -w+all -w+error -DPACKED='"$(BUILD)/image/payload.gz"'
 
 IMAGE_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c lib/*.c))
-IMAGE_ASM := $(sort $(wildcard boot/*.asm))
+IMAGE_ASM := $(filter-out boot/linux16.asm,$(sort $(wildcard boot/*.asm)))
 IMAGE_O   := $(IMAGE_ASM:%.asm=$(BUILD)/image/%.o) $(IMAGE_C:%.c=$(BUILD)/image/%.o)
 STUB_C    := $(wildcard boot/stub/*.c)
 STUB_O    := $(patsubst %.asm,$(BUILD)/image/%.o,$(wildcard boot/stub/*.asm)) \
@@ -75,10 +75,20 @@ SIM_O       := $(SIM_C:%.c=$(BUILD)/sim/%.o)
 SIM_TEST_C  := $(wildcard tests/sim/test_*.c)
 SIM_TESTS   := $(SIM_TEST_C:tests/%.c=$(BUILD)/%)
 
-.PHONY: all efi run check unit sim guest tools-test bench lint coverage fuzz setup clean help
+# hypertick-scan, for the host: tools/scan/, all of lib/, and what of kernel/ needs no machine.
+# _GNU_SOURCE: it stays on one CPU, by sched_setaffinity.
+SCAN_CFLAGS := $(COMMON) -D_GNU_SOURCE -g -O2 -Itools/scan
+SCAN_C      := $(sort $(wildcard tools/scan/*.c) $(filter-out lib/memory.c,$(wildcard lib/*.c))) \
+               kernel/cpuid_log.c \
+               $(addprefix kernel/report/,checks.c claims.c detection.c emit.c) \
+               $(addprefix kernel/claims/,brand.c claims.c generic_block.c leaf_15.c leaf_16.c \
+                   leaf_timing.c transmeta.c xen_leaf.c)
+SCAN_O      := $(SCAN_C:%.c=$(BUILD)/scan/%.o)
+
+.PHONY: all efi image run check check-beds unit sim guest tools-test bench lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
-all: $(BUILD)/hypertick.elf $(if $(HAVE_EFI),efi,efi-missing) ## build build/hypertick.elf and, where gnu-efi is, build/hypertick.efi (the default)
+all: $(BUILD)/hypertick.elf $(BUILD)/hypertick.bzImage $(if $(HAVE_EFI),efi,efi-missing) $(BUILD)/hypertick-scan ## build build/hypertick.elf, .bzImage, hypertick-scan and, where gnu-efi is, .efi (the default)
 
 efi: $(BUILD)/hypertick.efi ## build the EFI program, build/hypertick.efi
 
@@ -107,6 +117,10 @@ tools-test: ## run the tests of the programs in tools/
 guest: ## run the tests that boot the image
 	@$(PYTHON) tools/check guest
 
+check-beds: ## boot the image in the heavier test beds: docs/testing.md
+	@tools/setup --needed-for check
+	@$(PYTHON) tools/check beds
+
 lint: ## check the format and run every static analyser
 	@tools/setup --needed-for lint
 	$(SUBMAKE) lint-all
@@ -121,11 +135,21 @@ bench: ## measure accuracy, speed and size: RUNS=20, PEERS=1 for Linux beside it
 	$(SUBMAKE) all
 	@$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH_FLAGS)
 
-FUZZ_SECONDS := 30
-fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=30
+image: ## make build/hypertick.iso and .img for BIOS and UEFI, and qcow2, vmdk, vhdx, vhd
+	@tools/setup --needed-for image
+	$(SUBMAKE) all
+	@tools/image --build $(BUILD)
+
+FUZZ_SECONDS := 60
+FUZZ_MAKE = $(SUBMAKE) BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
+    INSTRUMENT='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+fuzz: ## run each fuzzer of tests/fuzz for FUZZ_SECONDS=60
 	@tools/setup --needed-for fuzz
-	$(SUBMAKE) fuzz-run BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) \
-	    INSTRUMENT='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+	$(FUZZ_MAKE) fuzz-run
+
+.PHONY: fuzz-programs
+fuzz-programs:
+	$(FUZZ_MAKE) fuzzers
 
 setup: ## install everything that run, check and lint need
 	@tools/setup --needed-for run
@@ -179,6 +203,15 @@ $(BUILD)/hypertick.elf: $(BUILD)/image/stub.debug
 	@echo "STRIP  $@"
 	$(Q)$(STRIP) --strip-sections -o $@ $<
 
+# The same as a Linux kernel.
+$(BUILD)/image/stub.inc: $(BUILD)/image/stub.debug
+	$(Q)$(NM) $< | awk '$$3 ~ /^(image_start|memory_end|entry_linux(16|32))$$/ { print $$3 " equ 0x" $$1 }' >$@
+
+$(BUILD)/hypertick.bzImage: boot/linux16.asm $(BUILD)/image/stub.inc $(BUILD)/hypertick.elf Makefile
+	@echo "NASM   $@"
+	$(Q)$(NASM) -f bin -w+all -w+error -DSYMBOLS='"$(BUILD)/image/stub.inc"' -DELF='"$(BUILD)/hypertick.elf"' \
+	    -DVERSION='"$(VERSION)"' -o $@ $<
+
 # Unpacking is all that happens before the first byte of the report: here speed counts.
 $(STUB_C:%.c=$(BUILD)/image/%.o): IMAGE_CFLAGS += -O2
 
@@ -208,6 +241,17 @@ $(BUILD)/hypertick.efi: $(BUILD)/hypertick.efi.debug
 	@echo "PE     $@"
 	$(Q)SOURCE_DATE_EPOCH=0 $(EFI_OBJCOPY) -j .text -j .data -j .dynamic -j .rela -j .reloc -j .bss \
 	    --strip-all --output-target=efi-app-x86_64 $< $@
+
+# --- hypertick-scan
+
+$(BUILD)/scan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC     $@"
+	$(Q)$(HOST_CC) $(SCAN_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/hypertick-scan: $(SCAN_O)
+	@echo "LD     $@"
+	$(Q)$(HOST_CC) $(SCAN_CFLAGS) $^ -o $@
 
 # --- Tests on the host
 
@@ -257,21 +301,25 @@ $(BUILD)/fuzz_%: $(BUILD)/host/tests/fuzz/fuzz_%.o $(LIB_HOST_O)
 	@echo "LD     $@"
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -fsanitize=fuzzer $^ -o $@
 
-# What one run found worth keeping, the next one starts from.
-.PHONY: fuzz-run
+# The doors of boot/ with the page tables that they need.
+$(BUILD)/fuzz_boot: $(patsubst %,$(BUILD)/host/boot/%.o,collect linux multiboot1 multiboot2 paging pvh)
+
+# A run starts from the seeds in tests/fuzz/corpus and from what earlier runs found worth keeping.
+.PHONY: fuzz-run fuzzers
+fuzzers: $(FUZZERS)
 fuzz-run: $(FUZZERS)
 	@set -e; for fuzzer in $(FUZZERS); do \
 	    mkdir -p $$fuzzer.corpus; \
 	    echo "FUZZ   $$fuzzer, $(FUZZ_SECONDS) s"; \
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. $$fuzzer.corpus \
-	        >$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
+	        tests/fuzz/corpus/$${fuzzer##*/fuzz_} >$$fuzzer.log 2>&1 || { tail -n 40 $$fuzzer.log; exit 1; }; \
 	    tail -n 1 $$fuzzer.log; \
 	done
 
 # --- Lint: every rule below is one tool over everything it can read.
 
-ALL_C      := $(sort $(IMAGE_C) $(STUB_C) $(EFI_C) $(wildcard tests/*/*.c))
-ALL_H      := $(sort $(wildcard boot/*.h boot/*/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h))
+ALL_C      := $(sort $(IMAGE_C) $(STUB_C) $(EFI_C) $(wildcard tests/*/*.c tools/scan/*.c))
+ALL_H      := $(sort $(wildcard boot/*.h boot/*/*.h kernel/*.h kernel/*/*.h lib/*.h tests/*/*.h tools/scan/*.h))
 ALL_PYTHON := $(sort $(wildcard tools/*.py tools/*/*.py tests/*/*.py)) $(shell grep -l '^\#!.*python' tools/* 2>/dev/null)
 ALL_SHELL  := $(shell grep -l '^\#!.*[/ ]\(ba\)\?sh$$' tools/* .ci/* 2>/dev/null)
 
@@ -287,8 +335,9 @@ lint-tidy: $(TIDY_OK)
 
 $(BUILD)/tidy/tests/sim/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS) -Itests/sim
 $(BUILD)/tidy/tests/%.ok: TIDY_CFLAGS = $(HOST_CFLAGS)
+$(BUILD)/tidy/tools/scan/%.ok: TIDY_CFLAGS = $(SCAN_CFLAGS)
 $(BUILD)/tidy/%.ok: TIDY_CFLAGS = $(IMAGE_CFLAGS)
-$(BUILD)/tidy/%.ok: % $(ALL_H) .clang-tidy tests/.clang-tidy Makefile
+$(BUILD)/tidy/%.ok: % $(ALL_H) .clang-tidy tests/.clang-tidy tools/scan/.clang-tidy Makefile
 	@mkdir -p $(@D)
 	@echo "TIDY   $<"
 	$(Q)clang-tidy --quiet $< -- $(TIDY_CFLAGS) >$@.log 2>&1 || { cat $@.log; exit 1; }
@@ -302,10 +351,13 @@ lint-cppcheck:
 	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
 	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
 	    -I. -Itests/sim $(filter tests/%,$(ALL_C))
+	$(Q)cppcheck --quiet --std=c11 --platform=unix64 --enable=warning,style,performance,portability \
+	    --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck \
+	    -I. -Itools/scan $(filter tools/%,$(ALL_C))
 
 # gcc compiles the image and the tests, too; its warnings are errors as clang's are.
 lint-gcc:
-	$(SUBMAKE) image-objects unit-programs sim-programs BUILD=$(BUILD)/gcc CC=gcc HOST_CC=gcc
+	$(SUBMAKE) image-objects unit-programs sim-programs $(BUILD)/gcc/hypertick-scan BUILD=$(BUILD)/gcc CC=gcc HOST_CC=gcc
 
 lint-python:
 	$(Q)$(PYTHON) -m py_compile $(ALL_PYTHON)
@@ -314,5 +366,5 @@ lint-shell:
 	$(Q)shellcheck $(ALL_SHELL)
 
 OBJECTS := $(IMAGE_O) $(STUB_O) $(EFI_O) $(LIB_HOST_O) $(UNIT_C:%.c=$(BUILD)/host/%.o) $(FUZZ_C:%.c=$(BUILD)/host/%.o) \
-           $(SIM_O) $(SIM_TEST_C:%.c=$(BUILD)/sim/%.o)
+           $(SIM_O) $(SIM_TEST_C:%.c=$(BUILD)/sim/%.o) $(SCAN_O)
 -include $(OBJECTS:.o=.d)

@@ -50,3 +50,40 @@ bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint
         boot->regions[boot->region_count++] = (struct memory_region){base, length, type};
     return true;
 }
+
+// UEFI 2.10, table 7.6, for a program that has left boot services.
+static uint32_t type_of_efi(uint32_t type)
+{
+    switch (type) {
+    case 1: // the loader's code and data
+    case 2:
+    case 3: // boot services'
+    case 4:
+    case 7: // free
+        return MEMORY_RAM;
+    case 9:
+        return MEMORY_ACPI_RECLAIM;
+    case 10:
+        return MEMORY_ACPI_NVS;
+    default:
+        return MEMORY_RESERVED;
+    }
+}
+
+bool boot_add_efi_region(struct boot_info *boot, uint32_t type, uint64_t base, uint64_t pages)
+{
+    struct memory_region *last = boot->region_count ? &boot->regions[boot->region_count - 1] : NULL;
+    uint64_t length = pages << 12;
+
+    type = type_of_efi(type);
+    if (length >> 12 != pages) {
+        boot_note(boot, "memory map: 0x%llx pages at 0x%llx: left out", (unsigned long long)pages,
+                  (unsigned long long)base);
+        return true;
+    }
+    if (last && last->type == type && last->base + last->length == base && base + length > base) {
+        last->length += length;
+        return true;
+    }
+    return boot_add_region(boot, (unsigned)boot->region_count, base, length, type);
+}

@@ -39,6 +39,11 @@ void boot_copy_string(struct boot_info *boot, const struct phys *phys, uint64_t 
 bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint64_t length,
                      uint32_t type);
 
+// Adds an entry of EFI's memory map: `pages` of 4 KiB of EFI's own type (UEFI 2.10, table 7.6).
+// What borders on the entry before and is of one type to us becomes one region with it, as EFI has
+// many types that are RAM to us. For the rest as boot_add_region.
+bool boot_add_efi_region(struct boot_info *boot, uint32_t type, uint64_t base, uint64_t pages);
+
 // Installs our GDT, TSS and IDT (boot/descriptors.c).
 void descriptors_install(void);
 

@@ -2,15 +2,7 @@
 // zero-page.rst.
 #include "boot/doors.h"
 
-#define SCREEN_INFO      0x000
-#define RSDP_ADDRESS     0x070
-#define EXT_CMDLINE_HIGH 0x0c8
-#define ALT_MEM_KIB      0x1e0
-#define E820_ENTRIES     0x1e8
-#define CMDLINE_LOW      0x228
-#define E820_TABLE       0x2d0
 #define E820_ENTRIES_MAX 128
-#define BOOT_PARAMS_SIZE 4096
 
 struct __attribute__((packed)) e820_entry {
     uint64_t base, length;
@@ -33,7 +25,26 @@ struct __attribute__((packed)) screen_info {
 #define KIND_EFI       0x70
 #define BASE_IS_64_BIT 2
 
-_Static_assert(sizeof(struct screen_info) == 62 && sizeof(struct e820_entry) == 20,
+// The zero page, as far as anything in it is wanted here. Packed: it may lie at an odd address.
+struct __attribute__((packed)) boot_params {
+    struct screen_info screen;
+    uint8_t unused_03e[0x070 - 0x03e];
+    uint64_t rsdp;
+    uint8_t unused_078[0x0c8 - 0x078];
+    uint32_t cmdline_high;
+    uint8_t unused_0cc[0x1e0 - 0x0cc];
+    uint32_t alt_mem_kib; // what the setup code found by INT 15h AH=88h or E801h
+    uint8_t unused_1e4[0x1e8 - 0x1e4];
+    uint8_t e820_entries;
+    uint8_t unused_1e9[0x228 - 0x1e9];
+    uint32_t cmdline;
+    uint8_t unused_22c[0x2d0 - 0x22c];
+    struct e820_entry map[E820_ENTRIES_MAX];
+    uint8_t unused_cd0[0x1000 - 0xcd0];
+};
+
+_Static_assert(sizeof(struct screen_info) == 62 && sizeof(struct e820_entry) == 20 &&
+                   sizeof(struct boot_params) == 4096,
                "fixed by the protocol");
 
 static void parse_screen(struct boot_info *boot, const struct screen_info *screen)
@@ -56,7 +67,7 @@ static void parse_screen(struct boot_info *boot, const struct screen_info *scree
 void linux_parse(struct boot_info *boot, const struct phys *phys, uint64_t address,
                  enum boot_protocol protocol)
 {
-    const uint8_t *params = phys_view(phys, address, BOOT_PARAMS_SIZE);
+    const struct boot_params *params = phys_view(phys, address, sizeof(*params));
 
     boot->protocol = protocol;
     if (!params) {
@@ -64,22 +75,21 @@ void linux_parse(struct boot_info *boot, const struct phys *phys, uint64_t addre
                   (unsigned long long)address);
         return;
     }
-    uint64_t cmdline = *(const uint32_t *)(params + CMDLINE_LOW) |
-                       (uint64_t) * (const uint32_t *)(params + EXT_CMDLINE_HIGH) << 32;
+    uint64_t cmdline = params->cmdline | (uint64_t)params->cmdline_high << 32;
     if (cmdline)
         boot_copy_string(boot, phys, cmdline, "command line", boot->cmdline, sizeof(boot->cmdline));
-    boot->rsdp = *(const uint64_t *)(params + RSDP_ADDRESS);
-    parse_screen(boot, (const struct screen_info *)(params + SCREEN_INFO));
-    unsigned entries = params[E820_ENTRIES];
+    boot->rsdp = params->rsdp;
+    parse_screen(boot, &params->screen);
+    unsigned entries = params->e820_entries;
     if (entries > E820_ENTRIES_MAX) {
         boot_note(boot, "memory map: %u entries of at most %u", entries, E820_ENTRIES_MAX);
         entries = E820_ENTRIES_MAX;
     }
-    const struct e820_entry *map = (const struct e820_entry *)(params + E820_TABLE);
-    for (unsigned i = 0; i < entries; i++)
-        if (!boot_add_region(boot, i, map[i].base, map[i].length, map[i].type))
+    for (unsigned i = 0; i < entries; i++) {
+        const struct e820_entry *entry = &params->map[i];
+        if (!boot_add_region(boot, i, entry->base, entry->length, entry->type))
             return;
-    if (entries == 0) // what the setup code found by INT 15h AH=88h or E801h
-        boot_add_region(boot, 0, 1u << 20,
-                        (uint64_t) * (const uint32_t *)(params + ALT_MEM_KIB) << 10, MEMORY_RAM);
+    }
+    if (entries == 0)
+        boot_add_region(boot, 0, 1u << 20, (uint64_t)params->alt_mem_kib << 10, MEMORY_RAM);
 }

@@ -1,7 +1,8 @@
 // Multiboot 2: the information structure. Multiboot 2 Specification 2.0, section 3.6.
 #include "boot/doors.h"
 
-struct tag {
+// Nothing keeps a loader from putting them at odd addresses: hence packed.
+struct __attribute__((packed)) tag {
     uint32_t type;
     uint32_t size; // with this head, without the padding to 8 bytes
 };
@@ -16,14 +17,16 @@ enum {
     TAG_EFI64 = 12,
     TAG_RSDP_1 = 14, // a copy of the table itself
     TAG_RSDP_2 = 15,
+    TAG_EFI_MAP = 17,
+    TAG_ALIVE = 18, // boot services were, at the entry
 };
 
-struct memory_tag {
+struct __attribute__((packed)) memory_tag {
     struct tag tag;
     uint32_t lower_kib, upper_kib;
 };
 
-struct map_tag {
+struct __attribute__((packed)) map_tag {
     struct tag tag;
     uint32_t entry_size, version;
 };
@@ -31,6 +34,17 @@ struct map_tag {
 struct __attribute__((packed)) map_entry {
     uint64_t base, length;
     uint32_t type, reserved;
+};
+
+// UEFI 2.10, section 7.2.3.
+struct __attribute__((packed)) efi_entry {
+    uint32_t type, padding;
+    uint64_t base, virtual_base, pages, attributes;
+};
+
+struct __attribute__((packed)) efi64_tag {
+    struct tag tag;
+    uint64_t system_table;
 };
 
 struct __attribute__((packed)) framebuffer_tag {
@@ -73,6 +87,24 @@ static void parse_map(struct boot_info *boot, const struct phys *phys, uint64_t 
         if (!boot_add_region(boot, i, entry->base, entry->length, entry->type))
             return;
         address += map->entry_size;
+    }
+}
+
+// Multiboot's own map says the same, in fewer entries, but is not there if boot services were
+// alive.
+static void parse_efi_map(struct boot_info *boot, const struct phys *phys, uint64_t address,
+                          uint32_t size)
+{
+    const struct map_tag *map = phys_view(phys, address, sizeof(*map));
+
+    if (!map || size < sizeof(*map) || map->entry_size < sizeof(struct efi_entry))
+        return;
+    uint32_t left = size - (uint32_t)sizeof(*map);
+    address += sizeof(*map);
+    for (; left >= map->entry_size; left -= map->entry_size, address += map->entry_size) {
+        const struct efi_entry *entry = phys_view(phys, address, sizeof(*entry));
+        if (!entry || !boot_add_efi_region(boot, entry->type, entry->base, entry->pages))
+            return;
     }
 }
 
@@ -145,13 +177,36 @@ void multiboot2_parse(struct boot_info *boot, const struct phys *phys, uint64_t 
     }
     uint64_t end = address + head->type;
     uint64_t at = address + sizeof(*head);
+    uint64_t efi_map = 0, system_table = 0;
+    uint32_t efi_map_size = 0;
+    bool have_map = false, alive = false;
     for (unsigned i = 0; i < TAGS_MAX; i++) {
         const struct tag *tag = phys_view(phys, at, sizeof(*tag));
         if (!tag || at + sizeof(*tag) > end || tag->size < sizeof(*tag) || tag->size > end - at)
             break;
-        if (tag->type == TAG_END)
+        if (tag->type == TAG_END) {
+            if (efi_map && !have_map) {
+                boot->region_count = 0;
+                parse_efi_map(boot, phys, efi_map, efi_map_size);
+            }
+            // boot/stub/efi.c added the map when it had left boot services.
+            if (alive && efi_map)
+                boot->efi_system_table = system_table;
+            else if (alive)
+                boot_note(boot, "UEFI's boot services could not be left");
             return;
-        parse_tag(boot, phys, tag, at);
+        }
+        if (tag->type == TAG_EFI_MAP) {
+            efi_map = at;
+            efi_map_size = tag->size;
+        } else if (tag->type == TAG_EFI64) {
+            const struct efi64_tag *efi = phys_view(phys, at, sizeof(*efi));
+            system_table = efi && tag->size >= sizeof(*efi) ? efi->system_table : 0;
+        } else {
+            have_map |= tag->type == TAG_MAP;
+            alive |= tag->type == TAG_ALIVE;
+            parse_tag(boot, phys, tag, at);
+        }
         at += (tag->size + 7ull) & ~7ull;
     }
     boot_note(boot, "the Multiboot 2 information is cut off at its tag at 0x%llx",

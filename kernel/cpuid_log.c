@@ -5,22 +5,12 @@
 #define ENTRIES_MAX 512
 
 static struct {
+    struct cpuid_source source;
     struct cpuid_entry entries[ENTRIES_MAX];
     size_t count;
     uint32_t dropped;
+    uint32_t executions;
 } seen;
-
-static bool covers(const struct cpuid_entry *entry, uint32_t leaf, uint32_t subleaf)
-{
-    uint32_t distance = leaf - entry->leaf;
-
-    if (entry->subleaf != subleaf)
-        return false;
-    if (distance == 0)
-        return true;
-    return entry->stride && distance % entry->stride == 0 &&
-           distance / entry->stride < entry->count;
-}
 
 static bool extend(struct cpuid_entry *entry, uint32_t leaf, uint32_t subleaf,
                    struct cpuid_words words)
@@ -38,13 +28,15 @@ static bool extend(struct cpuid_entry *entry, uint32_t leaf, uint32_t subleaf,
 
 static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)
 {
-    struct cpuid_words words = machine_cpuid(leaf, subleaf);
+    struct cpuid_words words = cpuid_read(&seen.source, leaf, subleaf);
 
     (void)context;
+    seen.executions++;
     if (seen.count && extend(&seen.entries[seen.count - 1], leaf, subleaf, words))
         return words;
     for (size_t i = 0; i < seen.count; i++)
-        if (covers(&seen.entries[i], leaf, subleaf) && cpuid_equal(seen.entries[i].words, words))
+        if (cpuid_entry_covers(&seen.entries[i], leaf, subleaf) &&
+            cpuid_equal(seen.entries[i].words, words))
             return words;
     if (seen.count == ENTRIES_MAX)
         seen.dropped++;
@@ -53,11 +45,41 @@ static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)
     return words;
 }
 
-struct cpuid_source cpuid_log_start(void)
+struct cpuid_source cpuid_log_over(struct cpuid_source source)
 {
+    seen.source = source;
     seen.count = 0;
     seen.dropped = 0;
+    seen.executions = 0;
     return (struct cpuid_source){read, NULL};
+}
+
+static struct cpuid_words read_cpu(void *context, uint32_t leaf, uint32_t subleaf)
+{
+    (void)context;
+    return machine_cpuid(leaf, subleaf);
+}
+
+struct cpuid_source cpuid_log_start(void)
+{
+    return cpuid_log_over((struct cpuid_source){read_cpu, NULL});
+}
+
+void cpuid_log_repeat(struct cpuid_repeat *repeat, const struct scan *scan)
+{
+    *repeat = (struct cpuid_repeat){0};
+    for (size_t i = 0; i < seen.count; i++) {
+        struct cpuid_entry entry = seen.entries[i];
+        for (uint32_t n = 0; n < seen.entries[i].count; n++, entry.leaf += entry.stride)
+            cpuid_repeat_add(repeat, scan, &entry,
+                             cpuid_read(&seen.source, entry.leaf, entry.subleaf));
+        seen.executions += seen.entries[i].count;
+    }
+}
+
+uint32_t cpuid_log_executions(void)
+{
+    return seen.executions;
 }
 
 const struct cpuid_entry *cpuid_log_entries(size_t *count, uint32_t *dropped)

@@ -1,17 +1,21 @@
 #include "kernel/judge.h"
 
 #include "lib/text.h"
+#include "lib/wide.h"
 
-// The most severe finding so far decides; of two equally severe ones the first.
+// The most severe finding so far decides; of equally severe ones the first, and the others are
+// counted.
 static void __attribute__((format(printf, 3, 4)))
 raise(struct judged *judged, enum outcome outcome, const char *format, ...)
 {
     struct text text;
     __builtin_va_list arguments;
 
+    judged->more += outcome == judged->outcome;
     if (outcome <= judged->outcome)
         return;
     judged->outcome = outcome;
+    judged->more = 0;
     text_init(&text, judged->reason, sizeof(judged->reason));
     __builtin_va_start(arguments, format);
     text_vformat(&text, format, arguments);
@@ -52,7 +56,7 @@ static void actual_tsc(const struct measurement *measurement, const struct optio
     struct judgement judgement = claim_judge(expectation->expectation->millihertz, 0,
                                              options->tolerance_ppb, measurement->all);
     expectation->met = judgement.verdict == VERDICT_OK;
-    text_print(expectation->actual, sizeof(expectation->actual), "%sMHz",
+    text_print(expectation->actual, sizeof(expectation->actual), "%s MHz",
                text_decimal(megahertz, measurement->all.estimate, 9, 6));
 }
 
@@ -82,8 +86,17 @@ static void actual_clock(const struct measurement *measurement,
     }
 }
 
+static void actual_check(const struct audit *audit, struct judged_expectation *expectation)
+{
+    const struct check *check = audit_find(audit, expectation->expectation->subject);
+    const char *actual = check ? check_result_word(check->result) : "checks=off";
+
+    expectation->met = text_equal(actual, expectation->expectation->value);
+    text_print(expectation->actual, sizeof(expectation->actual), "%s", actual);
+}
+
 static void judge_expectation(struct judged *judged, const struct platform *platform,
-                              const struct measurement *measurement,
+                              const struct measurement *measurement, const struct audit *audit,
                               const struct expectation *expectation)
 {
     struct judged_expectation *result = &judged->expectations[judged->expectation_count++];
@@ -108,11 +121,36 @@ static void judge_expectation(struct judged *judged, const struct platform *plat
         actual_clock(measurement, result);
         break;
     case EXPECT_CHECK:
-        text_print(result->actual, sizeof(result->actual), "no such check");
+        actual_check(audit, result);
         break;
     }
     if (!result->met)
         raise(judged, OUTCOME_FAIL, "expected %s, found %s", expectation->text, result->actual);
+}
+
+static uint64_t magnitude(const struct judged_claim *claim)
+{
+    int64_t error = claim->judgement.error_ppb;
+
+    return (uint64_t)(error < 0 ? -error : error);
+}
+
+// The interval is too wide. It narrows as the window grows, so that a window can be named, with a
+// quarter to spare, unless the claim is off by just what is allowed.
+static void raise_wide(struct judged *judged, const struct judged_claim *claim, uint64_t window_ns)
+{
+    const struct judgement *judgement = &claim->judgement;
+    uint64_t error = magnitude(claim), allowed = judgement->allowed_ppb;
+    uint64_t half = (uint64_t)(judgement->high_ppb - judgement->low_ppb) / 2;
+    char proven_ppm[DECIMAL_SIZE], allowed_ppm[DECIMAL_SIZE], window[48] = "";
+
+    if (error < allowed && window_ns) {
+        uint64_t ns = wide_mul_div_up(window_ns, half, allowed - error);
+        text_print(window, sizeof(window), "; try window=%llums",
+                   (unsigned long long)(ns / 1000000 + ns / 4000000 + 1));
+    }
+    raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s", claim->claim->source,
+          text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);
 }
 
 static void judge_claim(struct judged *judged, const struct claim *claim,
@@ -131,7 +169,11 @@ static void judge_claim(struct judged *judged, const struct claim *claim,
               text_signed_decimal(ppm, result->judgement.error_ppb, 3, 3));
     // A bus claim that cannot be told (no clock but the LAPIC timer, or none that is narrow enough)
     // does not spoil what is proven about the TSC.
-    if (result->judgement.verdict == VERDICT_INCONCLUSIVE && claim->clock == CLAIM_TSC)
+    if (result->judgement.verdict != VERDICT_INCONCLUSIVE || claim->clock != CLAIM_TSC)
+        return;
+    if (measurement->decided)
+        raise_wide(judged, result, measurement->window_ns);
+    else
         raise(judged, OUTCOME_INCONCLUSIVE, "%s: %s", claim->source, result->reason);
 }
 
@@ -150,18 +192,19 @@ static void judge_incidents(struct judged *judged, const struct measurement *mea
     }
 }
 
-static uint64_t magnitude(const struct judged_claim *claim)
+static void judge_checks(struct judged *judged, const struct audit *audit)
 {
-    int64_t error = claim->judgement.error_ppb;
-
-    return (uint64_t)(error < 0 ? -error : error);
+    for (size_t i = 0; i < audit->count; i++)
+        if (audit->checks[i].result == CHECK_FAIL)
+            raise(judged, OUTCOME_FAIL, "check %s failed: %s", audit->checks[i].rule->id,
+                  audit->checks[i].detail);
 }
 
 // The reason of a PASS: how right the claims are, or what was found where there is none.
 static void explain_pass(struct judged *judged, const struct platform *platform,
                          const struct measurement *measurement)
 {
-    char megahertz[DECIMAL_SIZE], ppm[DECIMAL_SIZE];
+    char megahertz[DECIMAL_SIZE], ppm[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
     const struct judged_claim *worst = NULL;
     size_t count = 0;
 
@@ -174,9 +217,12 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
             worst = claim;
     }
     if (worst) {
-        text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3);
-        text_print(judged->reason, sizeof(judged->reason), "%s is %s ppm off%s",
-                   worst->claim->source, ppm, count > 1 ? ", and no other claim more" : "");
+        text_print(judged->reason, sizeof(judged->reason),
+                   "%s is %s ppm off, proven from %s to %s%s", worst->claim->source,
+                   text_signed_decimal(ppm, worst->judgement.error_ppb, 3, 3),
+                   text_signed_decimal(low, worst->judgement.low_ppb, 3, 3),
+                   text_signed_decimal(high, worst->judgement.high_ppb, 3, 3),
+                   count > 1 ? "; no other claim is further off" : "");
         return;
     }
     text_decimal(megahertz, measurement->all.estimate, 9, 6);
@@ -188,12 +234,13 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
 }
 
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
-           size_t claim_count, const struct measurement *measurement)
+           size_t claim_count, const struct measurement *measurement, const struct audit *audit)
 {
     const struct options *options = &platform->options;
 
     judged->claim_count = judged->expectation_count = 0;
     judged->outcome = OUTCOME_PASS;
+    judged->more = 0;
     if (options->error_count)
         raise(judged, OUTCOME_FAIL, "%zu bad option%s; the first is \"%s\"", options->error_count,
               options->error_count == 1 ? "" : "s", options->errors[0].word);
@@ -206,7 +253,9 @@ void judge(struct judged *judged, const struct platform *platform, const struct 
         if (claims[i].present && claims[i].clock != CLAIM_BCLK)
             judge_claim(judged, &claims[i], measurement, options);
     for (size_t i = 0; i < options->expect_count; i++)
-        judge_expectation(judged, platform, measurement, &options->expect[i]);
+        judge_expectation(judged, platform, measurement, audit, &options->expect[i]);
+    if (options->strict)
+        judge_checks(judged, audit);
     if (judged->outcome == OUTCOME_PASS)
         explain_pass(judged, platform, measurement);
 }

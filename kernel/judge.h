@@ -2,6 +2,7 @@
 // INCONCLUSIVE.
 #pragma once
 
+#include "kernel/audit.h"
 #include "kernel/leave.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
@@ -28,12 +29,13 @@ struct judged {
     struct judged_expectation expectations[EXPECT_MAX];
     size_t expectation_count;
     enum outcome outcome;
-    char reason[160]; // one sentence that says why
+    unsigned more;    // further findings as severe as the one that decided
+    char reason[192]; // one sentence that says why
 };
 
 // Judges everything. The outcome rules are ruling 2 of the design, written out in docs/verdicts.md.
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
-           size_t claim_count, const struct measurement *measurement);
+           size_t claim_count, const struct measurement *measurement, const struct audit *audit);
 
 // What the other vCPUs add to the outcome, after judge.
 void judge_vcpus(struct judged *judged, const struct options *options, const struct smp *smp);

@@ -3,6 +3,7 @@
 #include <machine.h>
 
 #include "kernel/console/console.h"
+#include "kernel/firmware/firmware.h"
 #include "lib/text.h"
 
 #define DEBUG_EXIT 0xf4 // QEMU's isa-debug-exit as CI conventionally places it; docs/options.md
@@ -11,6 +12,21 @@
 #define PM1_SLEEP_TYPE_SHIFT 10
 #define PM1_SLEEP_TYPE_MASK  (7u << PM1_SLEEP_TYPE_SHIFT)
 #define PM1_SLEEP_ENABLE     (1u << 13)
+
+// ACPI 6.5, 4.8.3.7 "Sleep Control and Status Registers", of reduced hardware.
+#define SLEEP_TYPE_SHIFT 2
+#define SLEEP_ENABLE     (1u << 5)
+
+// Ports that switch a virtual machine off, each its hypervisor's own: Bochs iodev/unmapped.cc;
+// Cloud Hypervisor devices/src/acpi.rs, a sleep control register; VirtualBox's PM1a control
+// register. S5's sleep type is 5 in the last two.
+#define BOCHS_SHUTDOWN            0x8900
+#define CLOUD_HYPERVISOR_SHUTDOWN 0x600
+#define VIRTUALBOX_PM1A           0x4004
+#define S5_TYPE                   5u
+
+#define MMIO_END    (1ull << 32) // of machine_mmio_*
+#define PRESENT_BIT (1u << 31)   // CPUID 1 ECX: a hypervisor is there
 
 #define RESET_CONTROL    0xcf9 // PIIX and ICH
 #define RESET_HARD       0x06
@@ -58,9 +74,37 @@ static void sleep_by(uint16_t port, uint8_t type)
     machine_out16(port, (uint16_t)(control | type << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE));
 }
 
-static void leave_by_acpi(const struct acpi_tables *acpi)
+// Writes a register that the FADT names. One in memory must lie where machine_mmio_* reaches, and
+// not in RAM: a FADT that lies would have us write over something.
+static void write_register(const struct platform *platform, struct acpi_register to, uint8_t value)
 {
-    if (!acpi->has_s5 || !acpi->pm1a_control_port)
+    if (!to.address)
+        return;
+    if (!to.is_memory) {
+        machine_out8((uint16_t)to.address, value);
+        wait();
+        return;
+    }
+    if (to.address >= MMIO_END)
+        return;
+    for (size_t i = 0; i < platform->boot->region_count; i++) {
+        const struct memory_region *region = &platform->boot->regions[i];
+        if (region->type == MEMORY_RAM && to.address - region->base < region->length)
+            return;
+    }
+    machine_mmio_write8(to.address, value);
+    wait();
+}
+
+static void leave_by_acpi(const struct platform *platform)
+{
+    const struct acpi_tables *acpi = &platform->acpi;
+
+    if (!acpi->has_s5)
+        return;
+    write_register(platform, acpi->sleep_control,
+                   (uint8_t)(acpi->s5_type_a << SLEEP_TYPE_SHIFT | SLEEP_ENABLE));
+    if (!acpi->pm1a_control_port)
         return;
     sleep_by(acpi->pm1a_control_port, acpi->s5_type_a);
     if (acpi->pm1b_control_port)
@@ -97,53 +141,91 @@ static void leave_by_efi(const struct platform *platform, uint64_t type)
     wait();
 }
 
-static void leave_by_reset(const struct acpi_tables *acpi)
+static void shut_down_bochs(void)
 {
-    if (acpi->has_reset) {
-        machine_out8(acpi->reset_port, acpi->reset_value);
+    for (const char *word = "Shutdown"; *word; word++)
+        machine_out8(BOCHS_SHUTDOWN, (uint8_t)*word);
+}
+
+static void shut_down_cloud_hypervisor(void)
+{
+    machine_out8(CLOUD_HYPERVISOR_SHUTDOWN, S5_TYPE << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
+}
+
+static void shut_down_virtualbox(void)
+{
+    machine_out16(VIRTUALBOX_PM1A, S5_TYPE << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE);
+}
+
+// The port of a hypervisor that was identified, where ACPI did not lead to it.
+static void leave_by_hypervisor(const struct evidence *evidence)
+{
+    static const struct {
+        const char *platform;
+        void (*shut_down)(void);
+    } ways[] = {
+        {"Bochs", shut_down_bochs},
+        {"Cloud Hypervisor", shut_down_cloud_hypervisor},
+        {"VirtualBox", shut_down_virtualbox},
+    };
+
+    for (size_t i = 0; evidence->platform && i < ARRAY_SIZE(ways); i++) {
+        if (evidence->confidence == CONFIDENCE_LOW || evidence->against[0] ||
+            !text_equal(evidence->platform, ways[i].platform))
+            continue;
+        ways[i].shut_down();
         wait();
     }
-    machine_out8(RESET_CONTROL, RESET_HARD);
-    wait();
+}
+
+static void leave_by_reset(const struct platform *platform)
+{
+    write_register(platform, platform->acpi.reset, platform->acpi.reset_value);
     for (unsigned i = 0; i < 1000 && machine_in8(KEYBOARD_COMMAND) & KEYBOARD_BUSY; i++)
         machine_pause();
     machine_out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
     wait();
+    machine_out8(RESET_CONTROL, RESET_HARD);
+    wait();
+    leave_by_efi(platform, EFI_RESET_COLD);
 }
 
-// May port 0xf4 be written unasked? Where a known hypervisor is, or with the ACPI tables of QEMU
-// and Bochs; elsewhere it would be a write to who knows what. The signature is read here, since an
-// exception may come before the scan.
-static bool debug_exit_is_safe(const struct platform *platform)
+// The ways of exit=auto. Where no hypervisor is, nothing is reset: the screen keeps the report.
+static void leave_by_any(const struct platform *platform, bool is_virtual)
 {
-    char bytes[12];
-
-    signature_bytes(machine_cpuid(CPUID_HYPERVISOR_BASE, 0), bytes);
-    if (signature_find(bytes))
-        return true;
-    for (size_t i = 0; platform && i < platform->scan.block_count; i++)
-        if (platform->scan.blocks[i].known)
-            return true;
-    return platform && text_starts_with(platform->acpi.oem_id, "BOCHS");
+    leave_by_acpi(platform);
+    leave_by_efi(platform, EFI_RESET_SHUTDOWN);
+    leave_by_hypervisor(&platform->evidence);
+    if (is_virtual)
+        leave_by_reset(platform);
 }
 
 _Noreturn void machine_leave(enum outcome outcome, const struct platform *platform)
 {
     static const char last_line[] = "Halted.\n";
     enum option_exit way = platform ? platform->options.exit : EXIT_AUTO;
+    bool known = qemu_is_possible(platform);
 
-    if (way == EXIT_QEMU || (way == EXIT_AUTO && debug_exit_is_safe(platform)))
+    if (way == EXIT_QEMU || (way == EXIT_AUTO && known))
         leave_by_debug_exit(outcome);
-    if (platform && way == EXIT_EFI)
+    switch (platform ? way : EXIT_HALT) {
+    case EXIT_AUTO:
+    case EXIT_QEMU:
+        leave_by_any(platform, known || machine_cpuid(1, 0).ecx & PRESENT_BIT);
+        break;
+    case EXIT_ACPI:
+        leave_by_acpi(platform);
         leave_by_efi(platform, EFI_RESET_SHUTDOWN);
-    if (platform && way != EXIT_RESET && way != EXIT_HALT) {
-        leave_by_acpi(&platform->acpi);
-        if (way != EXIT_EFI)
-            leave_by_efi(platform, EFI_RESET_SHUTDOWN);
-    }
-    if (platform && way == EXIT_RESET) {
-        leave_by_reset(&platform->acpi);
-        leave_by_efi(platform, EFI_RESET_COLD);
+        break;
+    case EXIT_EFI:
+        leave_by_efi(platform, EFI_RESET_SHUTDOWN);
+        leave_by_acpi(platform);
+        break;
+    case EXIT_RESET:
+        leave_by_reset(platform);
+        break;
+    case EXIT_HALT:
+        break;
     }
     console_write(SINK_TEXT, last_line, sizeof(last_line) - 1);
     machine_halt();

@@ -78,8 +78,8 @@ static inline void machine_out32(uint16_t port, uint32_t value)
     __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
 }
 
-// Device memory, by guest-physical address below 4 GiB (mapped one to one, uncached at 3 GiB and up
-// but for RAM, and in the VGA window).
+// Device memory, by guest-physical address (mapped one to one, uncached from 3 to 4 GiB but for
+// RAM, and in the VGA window; above 4 GiB as boot/paging.h says).
 static inline uint32_t machine_mmio_read32(uint64_t address)
 {
     uint32_t value;
@@ -90,6 +90,17 @@ static inline uint32_t machine_mmio_read32(uint64_t address)
 static inline void machine_mmio_write32(uint64_t address, uint32_t value)
 {
     __asm__ volatile("movl %1, %0" : "=m"(*(volatile uint32_t *)address) : "r"(value));
+}
+
+// Writes `count` words of the same value, in one instruction.
+static inline void machine_mmio_fill32(uint64_t address, uint32_t value, uint64_t count)
+{
+    __asm__ volatile("rep stosl" : "+D"(address), "+c"(count) : "a"(value) : "memory");
+}
+
+static inline void machine_mmio_write8(uint64_t address, uint8_t value)
+{
+    __asm__ volatile("movb %1, %0" : "=m"(*(volatile uint8_t *)address) : "q"(value));
 }
 
 // Where execution goes on after a fault at `fault`; both relative to the entry's own address, so

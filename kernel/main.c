@@ -4,6 +4,7 @@
 #include "kernel/claims/claims.h"
 #include "kernel/console/console.h"
 #include "kernel/cpuid_log.h"
+#include "kernel/firmware/firmware.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
@@ -21,18 +22,47 @@
 static const char *const *loader_words(enum boot_protocol protocol)
 {
     static const char *const none[] = {NULL};
-    // Firecracker and Cloud Hypervisor append their defaults for Linux; Xen's dom0 gets "dummy".
-    static const char *const pvh[] = {"console=", "reboot=",        "panic=", "pci=",
-                                      "nomodule", "root=",          "dummy",  "ro",
-                                      "rw",       "8250.nr_uarts=", "i8042.", "virtio_mmio.device=",
-                                      NULL};
+    // Firecracker, Cloud Hypervisor and kvmtool (x86/kvm.c, builtin-run.c) add what Linux needs;
+    // Xen's dom0 gets "dummy"; GRUB names the file.
+    static const char *const linux_words[] = {"console=",
+                                              "reboot=",
+                                              "panic=",
+                                              "pci=",
+                                              "nomodule",
+                                              "nomodules",
+                                              "noapic",
+                                              "noacpi",
+                                              "earlyprintk=",
+                                              "rootflags=",
+                                              "rootfstype=",
+                                              "init=",
+                                              "ip=",
+                                              "root=",
+                                              "dummy",
+                                              "ro",
+                                              "initrd=",
+                                              "rw",
+                                              "8250.nr_uarts=",
+                                              "i8042.",
+                                              "BOOT_IMAGE=",
+                                              "virtio_mmio.device=",
+                                              NULL};
 
-    return protocol == BOOT_PVH ? pvh : none;
+    switch (protocol) {
+    case BOOT_PVH:
+    case BOOT_LINUX16:
+    case BOOT_LINUX32:
+    case BOOT_LINUX64:
+        return linux_words;
+    default:
+        return none;
+    }
 }
 
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
+static struct audit audit;
 static struct smp smp;
 static struct judged judged;
 
@@ -54,9 +84,18 @@ static void start(const struct boot_info *boot)
     memset(&judged, 0, sizeof(judged));
     platform.boot = boot;
     platform.phys = &machine_phys;
+    // They may hold options, and those say which sinks there are.
+    smbios_parse(&platform.smbios, platform.phys, boot->smbios);
+    acpi_parse(&platform.acpi, platform.phys, boot->rsdp);
+    fw_cfg_read(&platform);
+    const struct option_source sources[] = {
+        {"SMBIOS", platform.smbios.options, NULL},
+        {"fw_cfg", platform.fw_cfg.options, NULL},
+        {NULL, boot->cmdline, loader_words(boot->protocol)},
+    };
     options_default(&platform.options);
-    options_parse(&platform.options, boot->cmdline, loader_words(boot->protocol), clock_names);
-    console_open(&platform.options);
+    options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
+    console_open(&platform);
     emit_start();
 }
 
@@ -73,6 +112,7 @@ _Noreturn static void finish(uint64_t start_tsc, uint64_t tsc_millihertz)
 static void on_fault(const char *summary)
 {
     judged.outcome = OUTCOME_FAIL;
+    judged.more = 0;
     text_print(judged.reason, sizeof(judged.reason), "%s", summary);
     emit_point(false, NULL, "no CPU exception");
     report_end(&judged, NULL);
@@ -126,8 +166,6 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_banner(boot);
     raise_fault(platform.options.fault);
 
-    acpi_parse(&platform.acpi, platform.phys, boot->rsdp);
-    smbios_parse(&platform.smbios, platform.phys, boot->smbios);
     count_memory(boot);
     report_platform(&platform, start_tsc);
     report_sinks();
@@ -135,8 +173,12 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     require_memory();
 
     platform.cpuid = cpuid_log_start();
+    platform.scan_cycles = machine_tsc();
     scan_run(&platform.scan, &platform.cpuid, platform.options.scan_wide, report_scan_progress);
+    platform.scan_cycles = machine_tsc() - platform.scan_cycles;
     report_detection(&platform);
+    evidence_gather(&platform);
+    report_identity(&platform.evidence);
 
     size_t claim_count = claims_collect(&platform, claims, CLAIMS_MAX);
     report_claims(claims, claim_count);
@@ -148,12 +190,16 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
     report_measurement(&measurement);
+    audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);
     report_leaves();
 
-    judge(&judged, &platform, claims, claim_count, &measurement);
+    judge(&judged, &platform, claims, claim_count, &measurement, &audit);
     judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
+    report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
+    report_stopped_sinks();
+    report_page(&platform, &judged, &measurement);
     finish(start_tsc, measurement.tsc_millihertz);
 }

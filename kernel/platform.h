@@ -4,10 +4,18 @@
 #include "kernel/boot_info.h"
 #include "lib/acpi.h"
 #include "lib/cpuid.h"
+#include "lib/evidence.h"
 #include "lib/options.h"
 #include "lib/phys.h"
 #include "lib/scan.h"
 #include "lib/smbios.h"
+
+// QEMU's fw_cfg device, and what its file opt/hypertick/options holds.
+struct fw_cfg {
+    bool present, has_options;
+    char options[BOOT_CMDLINE_MAX]; // NUL-terminated
+    char problem[96];               // what was wrong, in words, or ""
+};
 
 struct platform {
     const struct boot_info *boot;
@@ -16,9 +24,12 @@ struct platform {
     struct options options;
     struct acpi_tables acpi;
     struct smbios smbios;
+    struct fw_cfg fw_cfg;
     struct scan scan;
-    uint64_t memory_bytes; // RAM that the memory map lists, 0 if there is no map
-    uint64_t memory_top;   // highest RAM address
+    struct evidence evidence; // all zero until the scan is done
+    uint64_t scan_cycles;     // TSC cycles that the scans took
+    uint64_t memory_bytes;    // RAM that the memory map lists, 0 if there is no map
+    uint64_t memory_top;      // highest RAM address
 };
 
 // Does CPUID show a hypervisor, by its present bit or by a block of its own?

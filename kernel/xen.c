@@ -6,7 +6,11 @@
 
 #define PAGE_SIZE             4096
 #define HYPERVISOR_MEMORY_OP  12
+#define HYPERVISOR_CONSOLE_IO 18
+#define CONSOLEIO_WRITE       0
 #define XENMEM_ADD_TO_PHYSMAP 7
+#define VENDOR_AMD            0x68747541 // CPUID 0 EBX: "Auth"enticAMD
+#define VENDOR_HYGON          0x6f677948 // "Hygo"nGenuine
 #define DOMID_SELF            0x7ff0
 #define XENMAPSPACE_SHARED    0 // XENMAPSPACE_shared_info
 
@@ -28,13 +32,39 @@ static _Alignas(PAGE_SIZE) union {
 } page;
 
 // The instruction for a hypercall is the one that this CPU vendor's virtualization intercepts.
-// Called directly, as Linux does since XSA-466: no page of the hypervisor's code is needed.
-static enum machine_call instruction(const struct scan *scan)
+// Called directly, as Linux does since XSA-466: no page of the hypervisor's code is needed. The
+// calling convention of 64-bit guests: arch-x86/xen-x86_64.h. False: it raises #UD.
+static bool call(uint64_t number, uint64_t first, uint64_t second, uint64_t third, uint64_t *result)
 {
-    bool amd = text_equal(scan->cpu_vendor, "AuthenticAMD") ||
-               text_equal(scan->cpu_vendor, "HygonGenuine");
+    uint32_t vendor = machine_cpuid(0, 0).ebx;
+    bool amd = vendor == VENDOR_AMD || vendor == VENDOR_HYGON;
+    struct machine_registers registers = {.rax = number, .rdi = first, .rsi = second, .rdx = third};
 
-    return amd ? CALL_VMMCALL : CALL_VMCALL;
+    if (!machine_call(amd ? CALL_VMMCALL : CALL_VMCALL, &registers))
+        return false;
+    *result = registers.rax;
+    return true;
+}
+
+bool xen_is_here(void)
+{
+    for (uint32_t base = CPUID_HYPERVISOR_BASE; base <= CPUID_HYPERVISOR_BASE + 0x100;
+         base += 0x100) {
+        char bytes[12];
+        signature_bytes(machine_cpuid(base, 0), bytes);
+        if (memcmp(bytes, XEN_SIGNATURE, sizeof(bytes)) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool xen_console_write(const char *bytes, size_t length)
+{
+    uint64_t result;
+
+    return call(HYPERVISOR_CONSOLE_IO, CONSOLEIO_WRITE, length, (uint64_t)(uintptr_t)bytes,
+                &result) &&
+           result == 0;
 }
 
 bool xen_time_enable(const struct platform *platform, char *reason, size_t reason_size)
@@ -44,25 +74,20 @@ bool xen_time_enable(const struct platform *platform, char *reason, size_t reaso
         .space = XENMAPSPACE_SHARED,
         .frame = (uint64_t)(uintptr_t)&page / PAGE_SIZE,
     };
-    // The calling convention of 64-bit guests: arch-x86/xen-x86_64.h.
-    struct machine_registers registers = {
-        .rax = HYPERVISOR_MEMORY_OP,
-        .rdi = XENMEM_ADD_TO_PHYSMAP,
-        .rsi = (uint64_t)(uintptr_t)&map,
-    };
+    uint64_t result;
 
     if (!scan_block_signed(&platform->scan, XEN_SIGNATURE)) {
         text_print(reason, reason_size, "no Xen leaves");
         return false;
     }
     memset(&page, 0, sizeof(page));
-    if (!machine_call(instruction(&platform->scan), &registers)) {
+    if (!call(HYPERVISOR_MEMORY_OP, XENMEM_ADD_TO_PHYSMAP, (uint64_t)(uintptr_t)&map, 0, &result)) {
         text_print(reason, reason_size, "a hypercall raises #UD");
         return false;
     }
-    if (registers.rax) {
+    if (result) {
         text_print(reason, reason_size, "XENMEM_add_to_physmap gives 0x%llx",
-                   (unsigned long long)registers.rax);
+                   (unsigned long long)result);
         return false;
     }
     return true;

@@ -13,3 +13,11 @@ bool xen_time_enable(const struct platform *platform, char *reason, size_t reaso
 
 // What vCPU 0's time holds now. False: Xen writes without end, or never did (bounded).
 bool xen_time_snapshot(struct pvclock_time *out);
+
+// Does Xen's signature stand at the first base, or at the second behind a Hyper-V interface? To be
+// asked before the scan. Xen public/arch-x86/cpuid.h.
+bool xen_is_here(void);
+
+// Writes to Xen's own console (public/xen.h, CONSOLEIO_write). False: it may not be used, or did
+// not take the bytes. Only where Xen is.
+bool xen_console_write(const char *bytes, size_t length);

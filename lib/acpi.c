@@ -1,6 +1,7 @@
 #include "lib/acpi.h"
 
 #include "lib/acpi_table.h"
+#include "lib/aml.h"
 #include "lib/text.h"
 
 // Offsets in an RSDP (ACPI 6.5, 5.2.5.3).
@@ -26,6 +27,10 @@
 #define HPET_BASE     40
 #define HPET_SIZE_MIN 56
 
+// Offsets in the WAET (Windows ACPI Emulated Devices Table, version 1.0).
+#define WAET_FLAGS    36
+#define WAET_SIZE_MIN 40
+
 static void parse_hpet(struct acpi_reader *reader, struct acpi_table hpet)
 {
     const uint8_t *gas = hpet.bytes + HPET_BASE;
@@ -40,6 +45,12 @@ static void parse_hpet(struct acpi_reader *reader, struct acpi_table hpet)
     reader->tables->hpet_address = address;
 }
 
+static void parse_waet(struct acpi_reader *reader, struct acpi_table waet)
+{
+    reader->tables->has_waet = true;
+    reader->tables->waet_flags = acpi_read32(waet.bytes + WAET_FLAGS);
+}
+
 static const struct user {
     const char *signature;
     uint32_t length_min;
@@ -47,6 +58,7 @@ static const struct user {
 } users[] = {
     {"FACP", ACPI_FADT_MIN, acpi_parse_fadt},
     {"HPET", HPET_SIZE_MIN, parse_hpet},
+    {"WAET", WAET_SIZE_MIN, parse_waet},
     {"APIC", ACPI_MADT_MIN, acpi_parse_madt},
 };
 
@@ -67,13 +79,39 @@ static bool is_listed(const struct acpi_tables *tables, const char *signature)
 }
 
 static void list_table(struct acpi_tables *tables, const char *signature, uint64_t address,
-                       uint32_t length)
+                       const uint8_t *header)
 {
     size_t index = tables->table_count++;
 
     memcpy(tables->tables[index].signature, signature, sizeof(tables->tables[index].signature));
+    acpi_copy_printable(tables->tables[index].oem_id, header + ACPI_TABLE_OEM_ID, 6);
     tables->tables[index].address = address;
-    tables->tables[index].length = length;
+    tables->tables[index].length = acpi_read32(header + ACPI_TABLE_LENGTH);
+}
+
+void acpi_parse_aml(struct acpi_reader *reader, uint64_t address, const char *signature)
+{
+    struct acpi_tables *tables = reader->tables;
+    uint8_t types[2];
+
+    if (tables->has_s5)
+        return;
+    struct acpi_table table =
+        acpi_open(reader, address, signature, ACPI_HEADER_SIZE, ACPI_DSDT_MAX);
+    if (!table.bytes)
+        return;
+    switch (aml_find_s5(table.bytes + ACPI_HEADER_SIZE, table.length - ACPI_HEADER_SIZE, types)) {
+    case AML_S5_FOUND:
+        tables->has_s5 = true;
+        tables->s5_type_a = types[0];
+        tables->s5_type_b = types[1];
+        break;
+    case AML_S5_WRONG:
+        acpi_problem(reader, "%s: \\_S5 is not a package of two sleep types", signature);
+        break;
+    case AML_S5_ABSENT:
+        break;
+    }
 }
 
 // --- The root
@@ -108,7 +146,7 @@ static void follow(struct acpi_reader *reader, const char *root, uint64_t addres
         table = acpi_open(reader, address, signature, user->length_min, ACPI_TABLE_MAX);
     if (user && !table.bytes)
         return;
-    list_table(reader->tables, signature, address, length);
+    list_table(reader->tables, signature, address, header);
     if (user)
         user->parse(reader, table);
 }
@@ -154,7 +192,7 @@ static uint64_t find_xsdt(struct acpi_reader *reader, uint64_t address, const ui
     return acpi_read64(bytes + RSDP_XSDT);
 }
 
-static void parse_rsdp(struct acpi_reader *reader, uint64_t address, const uint8_t *rsdp)
+static void parse_roots(struct acpi_reader *reader, uint64_t address, const uint8_t *rsdp)
 {
     uint64_t xsdt = find_xsdt(reader, address, rsdp);
     uint64_t rsdt = acpi_read32(rsdp + RSDP_RSDT);
@@ -168,6 +206,17 @@ static void parse_rsdp(struct acpi_reader *reader, uint64_t address, const uint8
         parse_root(reader, rsdt, "RSDT", 4);
     else if (!xsdt)
         acpi_problem(reader, "RSDP: it names no table");
+}
+
+static void parse_rsdp(struct acpi_reader *reader, uint64_t address, const uint8_t *rsdp)
+{
+    const struct acpi_tables *tables = reader->tables;
+
+    parse_roots(reader, address, rsdp);
+    // Last, since the FADT names the DSDT, which comes first.
+    for (size_t i = 0; tables->has_fadt && i < tables->table_count; i++)
+        if (text_equal(tables->tables[i].signature, "SSDT"))
+            acpi_parse_aml(reader, tables->tables[i].address, "SSDT");
 }
 
 static bool is_rsdp(const uint8_t *bytes)

@@ -9,27 +9,39 @@
 #define ACPI_TABLES_MAX   32
 #define ACPI_APIC_IDS_MAX 256
 
+// A register of one byte. Address 0: none.
+struct acpi_register {
+    bool is_memory; // else it is a port
+    uint64_t address;
+};
+
 struct acpi_tables {
     bool found;     // a valid RSDP
     uint64_t rsdp;  // where
     char oem_id[7]; // of the RSDP, printable
     struct {
         char signature[5]; // "FACP", printable
+        char oem_id[7];    // printable
         uint64_t address;
         uint32_t length;
     } tables[ACPI_TABLES_MAX]; // those that the XSDT or RSDT lists and that are sound
     size_t table_count;
 
     bool has_fadt;
-    uint16_t pm_timer_port;     // 0: none
-    unsigned pm_timer_bits;     // 24 or 32
-    uint16_t pm1a_control_port; // 0: none
-    uint16_t pm1b_control_port; // 0: none
-    bool has_reset;             // RESET_REG_SUP, and the register is an I/O port
-    uint16_t reset_port;
+    uint8_t fadt_revision;
+    uint16_t pm_timer_port;             // 0: none
+    unsigned pm_timer_bits;             // 24 or 32
+    uint16_t pm1a_control_port;         // 0: none
+    uint16_t pm1b_control_port;         // 0: none
+    struct acpi_register sleep_control; // of reduced hardware (4.8.3.7)
+    struct acpi_register reset;         // RESET_REG, where RESET_REG_SUP is set
     uint8_t reset_value;
-    bool has_s5;                  // \_S5 was found in the DSDT
+    char hypervisor[9];           // its "Hypervisor Vendor Identity", printable, "": none
+    bool has_s5;                  // \_S5 was found in the DSDT or an SSDT
     uint8_t s5_type_a, s5_type_b; // SLP_TYPa, SLP_TYPb
+
+    bool has_waet;
+    uint32_t waet_flags; // of the Windows ACPI Emulated devices Table
 
     bool has_hpet;
     uint64_t hpet_address;

@@ -5,10 +5,13 @@
 
 #include "lib/acpi.h"
 
-#define ACPI_HEADER_SIZE  36
-#define ACPI_TABLE_LENGTH 4 // offset in the header
-#define ACPI_TABLE_MAX    (64u << 10)
-#define ACPI_DSDT_MAX     (1u << 20)
+#define ACPI_HEADER_SIZE 36
+// Offsets in the header
+#define ACPI_TABLE_LENGTH   4
+#define ACPI_TABLE_REVISION 8
+#define ACPI_TABLE_OEM_ID   10
+#define ACPI_TABLE_MAX      (64u << 10)
+#define ACPI_DSDT_MAX       (1u << 20)
 
 #define ACPI_GAS_SIZE    12
 #define ACPI_GAS_ADDRESS 4 // offset; at offset 0 is the address space:
@@ -49,6 +52,9 @@ struct acpi_table acpi_open(struct acpi_reader *reader, uint64_t address, const 
 // Takes what is needed from a FADT of ACPI_FADT_MIN bytes or more, and from the DSDT that it names.
 #define ACPI_FADT_MIN 116 // ACPI 1.0
 void acpi_parse_fadt(struct acpi_reader *reader, struct acpi_table fadt);
+
+// Looks for \_S5 in the DSDT or SSDT at `address`, unless it was found already.
+void acpi_parse_aml(struct acpi_reader *reader, uint64_t address, const char *signature);
 
 // Takes the processors from a MADT of ACPI_MADT_MIN bytes or more.
 #define ACPI_MADT_MIN 44

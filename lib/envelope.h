@@ -51,7 +51,7 @@ struct envelope {
     uint64_t step; // granularity of the clock in ticks, at least 1
     uint64_t samples;
     uint64_t last_before, last_after; // of the last sample
-    struct slope low, high; // p lies in [low, high]
+    struct slope low, high;           // p lies in [low, high]
     // The lines that attain the bounds pass through these points of the hulls.
     struct point low_ceiling, high_floor;
 };

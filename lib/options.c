@@ -1,5 +1,6 @@
 #include "lib/options.h"
 
+#include "lib/check.h"
 #include "lib/span.h"
 
 #define MS     1000000ull // durations are in nanoseconds
@@ -98,7 +99,8 @@ static const struct assertion {
     [EXPECT_TSC] = {"tsc", false, NULL, "tsc:RATE, a rate such as 2596130khz, up to 1000ghz"},
     [EXPECT_CLAIM] = {"claim", true, CLAIM_WORDS, "claim:SOURCE:" CLAIM_WORDS},
     [EXPECT_CLOCK] = {"clock", true, CLOCK_WORDS, "clock:NAME:" CLOCK_WORDS},
-    [EXPECT_CHECK] = {"check", true, CHECK_WORDS, "check:ID:" CHECK_WORDS},
+    [EXPECT_CHECK] = {"check", true, CHECK_WORDS,
+                      "check:ID:" CHECK_WORDS ", ID as checks=list says"},
 };
 
 // Parses one assertion. Gives NULL, or what was expected.
@@ -123,6 +125,8 @@ static const char *assertion(struct span item, struct expectation *out)
     if (!rest.start || !span_copy(out->value, sizeof(out->value), rest))
         return form->expected;
     if (form->values && !span_is_one_of(rest, form->values))
+        return form->expected;
+    if (out->kind == EXPECT_CHECK && !check_exists(out->subject))
         return form->expected;
     if (out->kind == EXPECT_TSC && !span_number(rest, rates, 1, 1000 * GHZ, &out->millihertz))
         return form->expected;
@@ -193,9 +197,32 @@ static bool parse_com2(const struct parser *parser, struct span value)
     return sink(value, &parser->options->com2);
 }
 
+static bool parse_com3(const struct parser *parser, struct span value)
+{
+    return sink(value, &parser->options->com3);
+}
+
+static bool parse_com4(const struct parser *parser, struct span value)
+{
+    return sink(value, &parser->options->com4);
+}
+
+static bool sink_or_auto(struct span value, unsigned *bits)
+{
+    if (!span_is(value, "auto"))
+        return sink(value, bits);
+    *bits = SINK_AUTO;
+    return true;
+}
+
+static bool parse_pciserial(const struct parser *parser, struct span value)
+{
+    return sink_or_auto(value, &parser->options->pciserial);
+}
+
 static bool parse_debugcon(const struct parser *parser, struct span value)
 {
-    return sink(value, &parser->options->debugcon);
+    return sink_or_auto(value, &parser->options->debugcon);
 }
 
 static bool parse_screen(const struct parser *parser, struct span value)
@@ -256,6 +283,14 @@ static bool parse_scan(const struct parser *parser, struct span value)
     return true;
 }
 
+static bool parse_checks(const struct parser *parser, struct span value)
+{
+    static const struct choice choices[] = {
+        {"on", CHECKS_ON}, {"off", CHECKS_OFF}, {"list", CHECKS_LIST}, {NULL, 0}};
+
+    return choose(value, choices, &parser->options->checks);
+}
+
 static bool parse_cpus(const struct parser *parser, struct span value)
 {
     uint64_t count = 0;
@@ -295,12 +330,16 @@ static const struct key {
     {"clocks", "all", "all, or a comma list of", parse_clocks},
     {"com1", "text", A_SINK, parse_com1},
     {"com2", "json", A_SINK, parse_com2},
-    {"debugcon", "off", A_SINK, parse_debugcon},
+    {"com3", "off", A_SINK, parse_com3},
+    {"com4", "off", A_SINK, parse_com4},
+    {"pciserial", "auto", "auto, " A_SINK, parse_pciserial},
+    {"debugcon", "auto", "auto, " A_SINK, parse_debugcon},
     {"screen", "text", A_SINK, parse_screen},
     {"expect", "none", "a comma list of assertions", parse_expect},
     {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", parse_exit},
     {"strict", "off", "on or off", parse_strict},
     {"scan", "standard", "standard or wide", parse_scan},
+    {"checks", "on", "on, off or list", parse_checks},
     {"cpus", "all", "all, or how many vCPUs to examine, from 1 to 65536", parse_cpus},
     {"skew", "1us", "a duration such as 1us, from 0 to 1s", parse_skew},
     {"fault", "none", "none, de, ud, gp, pf or stack", parse_fault},
@@ -393,11 +432,17 @@ static void parse_word(const struct parser *parser, struct state states[ARRAY_SI
         parse_value(parser, &keys[i], &states[i], word, value);
         return;
     }
-    if (is_loader_word(word, loader_words))
+    if (is_loader_word(word, loader_words)) {
         ignore(parser->options, word);
-    else
-        complain(parser->options, "", word, "key=value with a key that docs/options.md lists",
-                 "nothing");
+        return;
+    }
+    char expected[sizeof(parser->options->errors[0].expected)];
+    struct text text;
+    text_init(&text, expected, sizeof(expected));
+    text_string(&text, "key=value, the key one of");
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        text_format(&text, "%s%s", i ? ", " : " ", keys[i].name);
+    complain(parser->options, "", word, expected, "nothing");
 }
 
 // The line behind its first word, if that is one without '=': a file name.

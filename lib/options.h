@@ -8,9 +8,12 @@
 #define SINK_TEXT 1u
 #define SINK_JSON 2u
 #define SINK_TAP  4u
+#define SINK_PAGE 8u  // the summary at the end: what a screen gets besides text
+#define SINK_AUTO 16u // text where more usual sinks are missing
 
 enum option_exit { EXIT_AUTO, EXIT_QEMU, EXIT_ACPI, EXIT_RESET, EXIT_EFI, EXIT_HALT };
 enum option_stop { STOP_PRECISION, STOP_VERDICT };
+enum option_checks { CHECKS_ON, CHECKS_OFF, CHECKS_LIST };
 enum option_fault { FAULT_NONE, FAULT_DE, FAULT_UD, FAULT_GP, FAULT_PF, FAULT_STACK };
 
 // One `expect=` assertion: kind is the word before the first colon (vendor, boot, tsc, claim,
@@ -33,7 +36,7 @@ struct expectation {
 struct option_error {
     const char *source; // the name of the source, NULL: the loader's line
     char word[64];      // the word as given, cut to fit
-    char expected[96];  // what was expected, in words
+    char expected[256]; // what was expected, in words
     char used[48];      // what is used instead
 };
 
@@ -44,12 +47,13 @@ struct options {
     enum option_stop stop;
     char clocks[OPTION_CLOCKS_MAX][16]; // names asked for; none: all
     size_t clock_count;
-    unsigned com1, com2, debugcon, screen; // SINK_* bits, 0: off
+    unsigned com1, com2, com3, com4, pciserial, debugcon, screen; // SINK_* bits, 0: off
     struct expectation expect[EXPECT_MAX];
     size_t expect_count;
     enum option_exit exit;
     bool strict;
     bool scan_wide;
+    enum option_checks checks;
     unsigned cpus;           // vCPUs to examine, CPU 0 included: 1 to 65536; 0: all
     uint64_t skew_ns;        // a vCPU whose TSC is further from CPU 0's is off
     enum option_fault fault; // raise this exception after the banner, to see the exception report

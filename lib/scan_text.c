@@ -115,7 +115,8 @@ static void describe_interface(const struct scan *scan, struct text *text)
     else if (!block->next_read)
         text_string(text, "was not read: it is above the max leaf");
     else if (!scan->interface_signature[0])
-        text_format(text, "holds 0x%08x, which is no interface signature", scan->interface_words);
+        text_format(text, "names no interface (0x%08x), as usual outside Hyper-V",
+                    scan->interface_words);
     else
         text_format(text, "says \"%s\"%s", scan->interface_signature,
                     text_equal(scan->interface_signature, "Hv#1") ? ", the interface of Hyper-V"

@@ -27,45 +27,13 @@ void efi_reserve_low_page(struct boot_info *boot, EFI_BOOT_SERVICES *services)
         boot->low_page = address;
 }
 
-static uint32_t region_type(uint32_t type)
-{
-    switch (type) {
-    case EfiLoaderCode:
-    case EfiLoaderData:
-    case EfiBootServicesCode:
-    case EfiBootServicesData:
-    case EfiConventionalMemory:
-        return MEMORY_RAM;
-    case EfiACPIReclaimMemory:
-        return MEMORY_ACPI_RECLAIM;
-    case EfiACPIMemoryNVS:
-        return MEMORY_ACPI_NVS;
-    default:
-        return MEMORY_RESERVED;
-    }
-}
-
-// Takes the map, with neighbours of one type as one region: EFI has many types that are RAM to us.
 static void take_map(struct boot_info *boot, UINTN size, UINTN entry_size)
 {
     for (UINTN at = 0; size - at >= entry_size; at += entry_size) {
         EFI_MEMORY_DESCRIPTOR entry;
         __builtin_memcpy(&entry, memory_map.bytes + at, sizeof(entry));
-        struct memory_region *last =
-            boot->region_count ? &boot->regions[boot->region_count - 1] : NULL;
-        uint32_t type = region_type(entry.Type);
-        uint64_t length = entry.NumberOfPages * EFI_PAGE_SIZE;
-        if (entry.NumberOfPages > UINT64_MAX / EFI_PAGE_SIZE) {
-            boot_note(boot, "memory map: 0x%llx pages at 0x%llx: left out",
-                      (unsigned long long)entry.NumberOfPages,
-                      (unsigned long long)entry.PhysicalStart);
-        } else if (last && last->type == type && last->base + last->length == entry.PhysicalStart &&
-                   entry.PhysicalStart + length > entry.PhysicalStart) {
-            last->length += length;
-        } else if (!boot_add_region(boot, (unsigned)boot->region_count, entry.PhysicalStart, length,
-                                    type)) {
+        if (!boot_add_efi_region(boot, entry.Type, entry.PhysicalStart, entry.NumberOfPages))
             return;
-        }
     }
 }
 

@@ -7,9 +7,10 @@
 %include "boot/stub/say.inc"
 %include "boot/linux.inc"
 
-global entry32, entry_linux32, entry_linux16, entry_linux64
+global entry32, entry_efi64, entry_linux32, entry_linux16, entry_linux64
 extern page_tables, packed, packed_size, unpack
 extern payload_start, payload_size, payload_entry, boot_stack_top
+extern efi_leave, information, memory_end
 
 ; The Linux boot protocol fixes it 0x200 bytes into what is loaded.
 section .entry64
@@ -18,6 +19,7 @@ entry_linux64:
     cli
     cld
     mov ebp, LINUX64_MAGIC
+from64:                             ; EBP: the magic, RSI: the information
     mov rax, rsi
     shr rax, 32
     jz .low
@@ -35,6 +37,20 @@ entry_linux64:
     retfq
 
 section .text
+; Multiboot 2 with boot services alive: on the firmware's page tables, EAX and RBX as for entry32.
+entry_efi64:
+    cld
+    mov ebp, eax
+    mov esp, boot_stack_top
+    mov rdi, rbx
+    mov esi, information
+    mov edx, memory_end
+    sub edx, esi
+    call efi_leave
+    cli
+    mov rsi, rax
+    jmp from64
+
 bits 32
 ; The real-mode setup code of boot/linux16.asm enters here.
 entry_linux16:

@@ -2,7 +2,7 @@
 ; first 32 KiB, PVH in a note.
 
 bits 32
-extern entry32, image_start, image_data_end, payload_end
+extern entry32, entry_efi64, image_start, image_data_end, memory_end
 
 ; PVH: the ELF note XEN_ELFNOTE_PHYS32_ENTRY (18), Xen public/elfnote.h.
 section .note.Xen note alloc noexec nowrite align=4
@@ -29,6 +29,12 @@ multiboot2_header:
     dd 20
     dd 0, 0, 0
     align 8
+    dw 7, 1                 ; UEFI's boot services may stay: we leave them
+    dd 8
+    dw 9, 1                 ; and where to enter then
+    dd 12
+    dd entry_efi64
+    align 8
     dw 0, 0                 ; the end
     dd 8
 multiboot2_end:
@@ -43,5 +49,5 @@ multiboot_header:
     dd multiboot_header     ; header_addr
     dd image_start          ; load_addr
     dd image_data_end       ; load_end_addr
-    dd payload_end          ; bss_end_addr
+    dd memory_end           ; bss_end_addr
     dd entry32              ; entry_addr

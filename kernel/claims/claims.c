@@ -1,5 +1,6 @@
 #include "kernel/claims/claims.h"
 
+#include "lib/pvclock.h"
 #include "lib/text.h"
 
 #define MILLIHERTZ_PER_KHZ 1000000u
@@ -101,6 +102,13 @@ void claim_present(struct claim *claim, const char *source, enum claim_clock clo
     claim_fill(claim, source, clock, nominal, millihertz, granularity_millihertz, format,
                arguments);
     __builtin_va_end(arguments);
+}
+
+void claim_scaled(struct claim *claim, const char *source, uint32_t mul, int8_t shift)
+{
+    uint64_t granularity, rate = pvclock_millihertz(mul, shift, &granularity);
+
+    claim_stated(claim, source, CLAIM_TSC, false, rate, granularity, "0x%x, shift %d", mul, shift);
 }
 
 bool claim_leaf_in_range(const struct scan *scan, uint32_t leaf, char reason[CLAIM_RANGE_SIZE])

@@ -43,6 +43,9 @@ void claim_stated(struct claim *claim, const char *source, enum claim_clock cloc
                   uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
     __attribute__((format(printf, 7, 8)));
 
+// A claim of the TSC by a multiplier and shift to nanoseconds, as in KVM's and Xen's clock pages.
+void claim_scaled(struct claim *claim, const char *source, uint32_t mul, int8_t shift);
+
 // Is this basic leaf there? If not, `reason` says so. Beyond the highest basic leaf many CPUs
 // answer with that leaf's words, which must not be taken for a frequency.
 #define CLAIM_RANGE_SIZE 64

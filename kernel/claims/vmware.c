@@ -4,6 +4,7 @@
 #include <machine.h>
 
 #include "kernel/claims/claims.h"
+#include "kernel/vmware.h"
 #include "lib/text.h"
 
 #define PORT_SOURCE "vmware-port"
@@ -68,6 +69,24 @@ static size_t collect_by(enum machine_call call, const char *source, const char 
     return 1;
 }
 
+// Somebody that has the port, or does not say who they are.
+static bool is_askable(const struct scan *scan)
+{
+    const struct signature *vendor = scan_vendor(scan);
+
+    return scan->present &&
+           (!vendor || scan_has_vendor(scan, "VMware") || text_equal(vendor->vendor, "KVM") ||
+            text_equal(vendor->vendor, "QEMU TCG"));
+}
+
+bool vmware_port_answers(const struct platform *platform)
+{
+    struct machine_registers registers;
+
+    return is_askable(&platform->scan) && ask(CALL_PORT, GETVERSION, &registers) &&
+           registers.rbx == MAGIC;
+}
+
 static size_t collect_vmware(const struct platform *platform, struct claim *out, size_t max)
 {
     const struct scan *scan = &platform->scan;
@@ -78,8 +97,7 @@ static size_t collect_vmware(const struct platform *platform, struct claim *out,
                                : "it answers without VMware's leaves";
     size_t count;
 
-    if (!scan->present || (vendor && !vmware && !text_equal(vendor->vendor, "KVM") &&
-                           !text_equal(vendor->vendor, "QEMU TCG")))
+    if (!is_askable(scan))
         return claim_foreign(out, max, PORT_SOURCE, false, "neither VMware nor QEMU");
     if (max < 4)
         return 0;

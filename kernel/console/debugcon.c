@@ -1,37 +1,54 @@
-// The debug console of QEMU, Bochs and others: a port that prints what is written to it. It reads
-// as its own number, which nothing else does. Xen has it for all its guests, but only for writing.
+// The debug console: a port that prints what is written to it. That of QEMU, Bochs and others reads
+// as 0xe9, which nothing else does, at 0xe9 or, where SeaBIOS and OVMF log to, at 0x402. Xen has
+// one for all its guests, but only for writing; and a hypercall that shows the text at any log
+// level, but only to guests that may use Xen's console, such as dom0.
 #include <machine.h>
 
 #include "kernel/console/console.h"
-#include "lib/scan.h"
+#include "kernel/xen.h"
 #include "lib/text.h"
 
-#define DEBUGCON 0xe9
+#define PORT          0xe9
+#define PORT_FIRMWARE 0x402
+#define READS_AS      0xe9
 
-// Xen's leaves begin at the first base, or at the second behind a Hyper-V interface
-// (Xen public/arch-x86/cpuid.h).
-static bool is_xen(void)
+static uint16_t port; // 0: the hypercall
+
+static bool open(unsigned unit, const struct platform *platform, struct sink_account *account)
 {
-    for (uint32_t base = CPUID_HYPERVISOR_BASE; base <= CPUID_HYPERVISOR_BASE + 0x100;
-         base += 0x100) {
-        char bytes[12];
-        signature_bytes(machine_cpuid(base, 0), bytes);
-        if (memcmp(bytes, "XenVMMXenVMM", sizeof(bytes)) == 0)
-            return true;
+    const char *what = "";
+
+    (void)unit;
+    (void)platform;
+    port = PORT;
+    if (machine_in8(PORT) != READS_AS) {
+        if (machine_in8(PORT_FIRMWARE) == READS_AS) {
+            port = PORT_FIRMWARE;
+        } else if (!xen_is_here()) {
+            text_print(account->where, sizeof(account->where),
+                       "neither port 0xe9 nor 0x402 reads as 0xe9");
+            return false;
+        } else if (xen_console_write("", 0)) {
+            port = 0;
+        } else {
+            what = "Xen, ";
+        }
     }
-    return false;
-}
-
-static bool open(void)
-{
-    return machine_in8(DEBUGCON) == DEBUGCON || is_xen();
-}
-
-static bool write(const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        machine_out8(DEBUGCON, (uint8_t)bytes[i]);
+    if (port)
+        text_print(account->where, sizeof(account->where), "%sport 0x%x", what, port);
+    else
+        text_print(account->where, sizeof(account->where), "Xen's console, by hypercall");
     return true;
 }
 
-const struct sink_device console_debugcon = {"debugcon", open, write};
+static bool write(unsigned unit, const char *bytes, size_t length)
+{
+    (void)unit;
+    if (!port)
+        return xen_console_write(bytes, length);
+    for (size_t i = 0; i < length; i++)
+        machine_out8(port, (uint8_t)bytes[i]);
+    return true;
+}
+
+const struct sink_device console_debugcon = {"debugcon", 0, open, write};

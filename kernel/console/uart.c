@@ -1,10 +1,21 @@
-// COM1 and COM2: 16550-compatible UARTs, polled. National Semiconductor PC16550D data sheet.
+// COM1 to COM4 and PCI serial cards: 16550-compatible UARTs, polled. National Semiconductor
+// PC16550D data sheet.
 #include <machine.h>
 
 #include "kernel/console/console.h"
+#include "kernel/pci.h"
+#include "lib/text.h"
 
-#define COM1 0x3f8
-#define COM2 0x2f8
+// Where the IBM PC and its successors have their ports; none has an identification beyond itself.
+static const uint16_t com_ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+#define UNIT_PCI ARRAY_SIZE(com_ports)
+
+// PCI Code and ID Assignment, 1.8: "Simple Communication Controllers", serial; the programming
+// interfaces are 16550, 16650, 16750, 16850 and 16950. The older ones, 8250 and 16450, are no cards
+// that any hypervisor has.
+#define CLASS_SERIAL    0x0700
+#define INTERFACE_16550 2
+#define INTERFACE_16950 6
 
 // Registers, as offsets from the base port.
 #define UART_DATA         0
@@ -38,7 +49,10 @@
 #define WRITE_CYCLES 10000000000ull
 #define WRITE_READS  4000000
 
-static unsigned burst_com1, burst_com2; // characters that may be sent after each wait
+static struct {
+    uint16_t base;
+    unsigned burst; // characters that may be sent after each wait
+} uarts[UNIT_PCI + 1];
 
 static bool wait_ready(uint16_t base, uint64_t cycles, uint32_t reads)
 {
@@ -105,27 +119,72 @@ static bool write_uart(uint16_t base, unsigned burst, const char *bytes, size_t 
     return true;
 }
 
-static bool open_com1(void)
+static bool open_at(unsigned unit, uint16_t base)
 {
-    burst_com1 = open_uart(COM1);
-    return burst_com1 != 0;
+    uarts[unit].base = base;
+    uarts[unit].burst = open_uart(base);
+    return uarts[unit].burst != 0;
 }
 
-static bool open_com2(void)
+static bool open_com(unsigned unit, const struct platform *platform, struct sink_account *account)
 {
-    burst_com2 = open_uart(COM2);
-    return burst_com2 != 0;
+    uint16_t base = com_ports[unit];
+    bool found = open_at(unit, base);
+
+    (void)platform;
+    text_print(account->where, sizeof(account->where), found ? "port 0x%x" : "no UART at 0x%x",
+               base);
+    return found;
 }
 
-static bool write_com1(const char *bytes, size_t length)
+// A card that has decoding of its ports switched off gets it switched on, and off again if there is
+// no UART behind them.
+static bool try_card(struct pci_function function, void *context)
 {
-    return write_uart(COM1, burst_com1, bytes, length);
+    struct sink_account *account = context;
+    char at[PCI_NAME_SIZE];
+    uint32_t class = pci_read(function, PCI_CLASS);
+    uint8_t interface = class >> 8 & 0xff;
+
+    if (class >> 16 != CLASS_SERIAL || interface < INTERFACE_16550 || interface > INTERFACE_16950)
+        return false;
+    uint32_t bar = pci_read(function, PCI_BAR_0);
+    uint32_t command = pci_read(function, PCI_COMMAND) & 0xffff; // status bits clear by ones
+    uint32_t base = bar & ~3u;
+    pci_name(function, at);
+    if (!(bar & PCI_BAR_IO) || base == 0 || base > 0xfff8) {
+        text_print(account->where, sizeof(account->where), "the card at %s has no I/O port", at);
+        return false;
+    }
+    if (!(command & PCI_COMMAND_IO))
+        pci_write(function, PCI_COMMAND, command | PCI_COMMAND_IO);
+    if (open_at(UNIT_PCI, (uint16_t)base)) {
+        text_print(account->where, sizeof(account->where), "PCI %s, port 0x%x", at, base);
+        return true;
+    }
+    if (!(command & PCI_COMMAND_IO))
+        pci_write(function, PCI_COMMAND, command);
+    text_print(account->where, sizeof(account->where), "the card at %s has no UART at 0x%x", at,
+               base);
+    return false;
 }
 
-static bool write_com2(const char *bytes, size_t length)
+static bool open_card(unsigned unit, const struct platform *platform, struct sink_account *account)
 {
-    return write_uart(COM2, burst_com2, bytes, length);
+    (void)unit;
+    (void)platform;
+    text_print(account->where, sizeof(account->where),
+               pci_present() ? "no PCI serial card" : "no PCI bus");
+    return pci_find(try_card, account);
 }
 
-const struct sink_device console_com1 = {"com1", open_com1, write_com1};
-const struct sink_device console_com2 = {"com2", open_com2, write_com2};
+static bool write(unsigned unit, const char *bytes, size_t length)
+{
+    return write_uart(uarts[unit].base, uarts[unit].burst, bytes, length);
+}
+
+const struct sink_device console_com1 = {"com1", 0, open_com, write};
+const struct sink_device console_com2 = {"com2", 1, open_com, write};
+const struct sink_device console_com3 = {"com3", 2, open_com, write};
+const struct sink_device console_com4 = {"com4", 3, open_com, write};
+const struct sink_device console_pciserial = {"pciserial", UNIT_PCI, open_card, write};

@@ -2,6 +2,8 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
 
+#include "lib/text.h"
+
 static void write_hypervisor(const struct scan *scan)
 {
     const struct signature *vendor = scan_vendor(scan);
@@ -61,6 +63,7 @@ static void write_block(const struct block *block)
 
 static void write_finding(enum scan_kind kind, const struct scan_finding *finding)
 {
+    char prefix[16];
     emit_record("scan");
 
     record_string("scan", scan_kind_word(kind));
@@ -69,8 +72,9 @@ static void write_finding(enum scan_kind kind, const struct scan_finding *findin
     record_u64("found", finding->found);
     record_string("text", finding->text);
     emit_record_end();
+    text_print(prefix, sizeof(prefix), "  %-11s  ", scan_kind_word(kind));
     if (finding->ran)
-        emit_text("  %-11s  %s\n", scan_kind_word(kind), finding->text);
+        emit_wrapped(prefix, finding->text);
 }
 
 void report_detection(const struct platform *platform)

@@ -41,6 +41,33 @@ void emit_text(const char *format, ...)
     __builtin_va_end(arguments);
 }
 
+void emit_page(const char *format, ...)
+{
+    __builtin_va_list arguments;
+
+    __builtin_va_start(arguments, format);
+    write_formatted(SINK_PAGE, "", format, arguments, "");
+    __builtin_va_end(arguments);
+}
+
+#define WRAP_COLUMNS 78
+void emit_wrapped(const char *prefix, const char *sentence)
+{
+    size_t indent = text_length(prefix);
+
+    emit_text("%s", prefix);
+    while (text_length(sentence) > WRAP_COLUMNS - indent) {
+        size_t cut = WRAP_COLUMNS - indent;
+        while (cut > 0 && sentence[cut] != ' ')
+            cut--;
+        if (cut == 0)
+            break;
+        emit_text("%.*s\n%*s", (int)cut, sentence, (int)indent, "");
+        sentence += cut + 1;
+    }
+    emit_text("%s\n", sentence);
+}
+
 void emit_record(const char *name)
 {
     // One byte is kept for the newline.
@@ -126,28 +153,9 @@ void emit_plan(void)
     console_write(SINK_TAP, plan, text_print(plan, sizeof(plan), "1..%u\n", emit.points));
 }
 
-// Writes a sentence to the text sinks in lines of at most WRAP_COLUMNS, broken at spaces.
-#define WRAP_COLUMNS 78
-static void wrap(const char *level, const char *sentence)
-{
-    size_t indent = text_length(level) + 2;
-
-    emit_text("%s: ", level);
-    while (text_length(sentence) > WRAP_COLUMNS - indent) {
-        size_t cut = WRAP_COLUMNS - indent;
-        while (cut > 0 && sentence[cut] != ' ')
-            cut--;
-        if (cut == 0)
-            break;
-        emit_text("%.*s\n%*s", (int)cut, sentence, (int)indent, "");
-        sentence += cut + 1;
-    }
-    emit_text("%s\n", sentence);
-}
-
 void emit_note(const char *level, const char *format, ...)
 {
-    char sentence[256];
+    char sentence[384], prefix[12];
     struct text text;
     __builtin_va_list arguments;
 
@@ -155,7 +163,8 @@ void emit_note(const char *level, const char *format, ...)
     __builtin_va_start(arguments, format);
     text_vformat(&text, format, arguments);
     __builtin_va_end(arguments);
-    wrap(level, sentence);
+    text_print(prefix, sizeof(prefix), "%s: ", level);
+    emit_wrapped(prefix, sentence);
     emit_diagnostic("%s: %s", level, sentence);
     emit_record("note");
     record_string("level", level);

@@ -11,6 +11,13 @@ void emit_start(void);
 // line.
 void emit_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+// A sentence for people, in lines of at most 78 columns, broken at spaces. The first one begins
+// with `prefix`, and the others are indented by its length.
+void emit_wrapped(const char *prefix, const char *sentence);
+
+// The page for screens: as emit_text.
+void emit_page(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 // A record for programs, to the sinks that get JSON:
 //     emit_record("claim");
 //     record_string("source", claim->source);

@@ -25,6 +25,7 @@ void report_clocks(const struct measurement *measurement)
 }
 
 static bool dots;
+static uint64_t asked_ns;
 static unsigned progress_calls;
 
 void report_window_start(const struct measurement *measurement, const struct options *options)
@@ -34,6 +35,7 @@ void report_window_start(const struct measurement *measurement, const struct opt
     (void)measurement;
     // Shorter windows need no sign of life.
     dots = options->window_ns >= 1000000000u;
+    asked_ns = options->window_ns;
     progress_calls = 0;
     if (dots)
         emit_text("\nMeasuring for at most %s s ", text_decimal(seconds, options->window_ns, 9, 1));
@@ -135,9 +137,24 @@ static void record_row(const struct row *row)
     emit_record_end();
 }
 
-static void record_measurements(const struct measurement *measurement)
+static struct row row_of(const struct measurement *measurement, const struct clock_run *run)
 {
-    uint64_t began_ns = to_ns(measurement, measurement->began_cycles);
+    return (struct row){
+        .clock = run->clock->name,
+        .status = measurement_status_word(run->result),
+        .window_ns = to_ns(measurement, run->last_cycles - run->first_cycles),
+        .samples = run->track.samples,
+        .segments = run->track.segments,
+        .rate = bounded(run) ? &run->widened : NULL,
+        .raw = bounded(run) ? &run->raw : NULL,
+        .limit_ppb = run->limit_ppb,
+        .defect_ns = run->defect_ns,
+        .began_ns = to_ns(measurement, measurement->began_cycles),
+    };
+}
+
+static struct row row_of_all(const struct measurement *measurement)
+{
     struct row all = {
         .clock = "all",
         .status =
@@ -147,64 +164,73 @@ static void record_measurements(const struct measurement *measurement)
         .rate = measurement->decided ? &measurement->all : NULL,
         .raw = measurement->decided && measurement->raw_known ? &measurement->raw : NULL,
         .limit_ppb = measurement->decided ? measurement->limit_ppb : 0,
-        .began_ns = began_ns,
+        .began_ns = to_ns(measurement, measurement->began_cycles),
     };
 
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
-        struct row row = {
-            .clock = run->clock->name,
-            .status = measurement_status_word(run->result),
-            .window_ns = to_ns(measurement, run->last_cycles - run->first_cycles),
-            .samples = run->track.samples,
-            .segments = run->track.segments,
-            .rate = bounded(run) ? &run->widened : NULL,
-            .raw = bounded(run) ? &run->raw : NULL,
-            .limit_ppb = run->limit_ppb,
-            .defect_ns = run->defect_ns,
-            .began_ns = began_ns,
-        };
         if (!run->sampled)
             continue;
-        record_row(&row);
-        if (row.segments > all.segments)
-            all.segments = row.segments;
-        if (row.defect_ns > all.defect_ns)
-            all.defect_ns = row.defect_ns;
+        if (run->track.segments > all.segments)
+            all.segments = run->track.segments;
+        if (run->defect_ns > all.defect_ns)
+            all.defect_ns = run->defect_ns;
     }
-    record_row(&all);
+    return all;
 }
 
-static void write_row(const char *name, uint64_t samples, const struct rate_interval *rate,
-                      const char *remark)
+static void record_measurements(const struct measurement *measurement)
 {
-    char low[DECIMAL_SIZE], high[DECIMAL_SIZE], half[DECIMAL_SIZE];
+    struct row row;
 
-    emit_text("  %-8s %9llu  %s .. %s MHz  +-%s ppm%s%s\n", name, (unsigned long long)samples,
-              text_decimal(low, rate->low, 9, 6), text_decimal(high, rate->high, 9, 6),
-              text_decimal(half, rate_half_width_ppb(*rate), 3, 3), remark[0] ? "  " : "", remark);
+    for (size_t i = 0; i < measurement->count; i++) {
+        if (!measurement->clocks[i].sampled)
+            continue;
+        row = row_of(measurement, &measurement->clocks[i]);
+        record_row(&row);
+    }
+    row = row_of_all(measurement);
+    record_row(&row);
+}
+
+static void write_row(const struct row *row)
+{
+    char low[DECIMAL_SIZE], high[DECIMAL_SIZE], estimate[DECIMAL_SIZE];
+    char half[DECIMAL_SIZE], raw[DECIMAL_SIZE] = "-", limit[DECIMAL_SIZE];
+
+    if (row->raw)
+        text_decimal(raw, rate_half_width_ppb(*row->raw), 3, 3);
+    emit_text("  %-10s %7llu %11s  %11s..%-11s %8s %8s %8s %8llu\n", row->clock,
+              (unsigned long long)row->samples, text_decimal(estimate, row->rate->estimate, 9, 6),
+              text_decimal(low, row->rate->low, 9, 6), text_decimal(high, row->rate->high, 9, 6),
+              text_decimal(half, rate_half_width_ppb(*row->rate), 3, 3), raw,
+              text_decimal(limit, row->limit_ppb, 3, 3), (unsigned long long)row->defect_ns);
 }
 
 static void write_rows(const struct measurement *measurement)
 {
-    emit_text("  clock     readings  TSC rate, as proven by this clock\n");
+    struct row row;
+
+    emit_text("  clock      samples    estimate  proven TSC rate in MHz     +-ppm  raw +-    limit"
+              " defect/ns\n");
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
         if (!run->sampled)
             continue;
-        if (bounded(run))
-            write_row(run->clock->name, run->track.samples, &run->widened,
-                      run->result == MEASUREMENT_OK ? "" : measurement_status_word(run->result));
+        row = row_of(measurement, run);
+        if (row.rate)
+            write_row(&row);
         else
-            emit_text("  %-8s %9llu  %s\n", run->clock->name,
+            emit_text("  %-10s %7llu  %s\n", run->clock->name,
                       (unsigned long long)run->track.samples,
                       !run->info.nominal.numerator ? "it has no nominal rate: it is measured below"
                       : run->result == MEASUREMENT_EMPTY
                           ? "no single rate fits its readings: it is not linear in the TSC"
                           : "too few readings to enclose the rate");
     }
-    if (measurement->decided)
-        write_row("all", measurement->samples, &measurement->all, "");
+    row = row_of_all(measurement);
+    if (row.rate)
+        write_row(&row);
 }
 
 static void write_brackets(const struct measurement *measurement)
@@ -371,7 +397,7 @@ void report_measurement(const struct measurement *measurement)
     char seconds[DECIMAL_SIZE];
 
     if (dots)
-        emit_text("\n");
+        emit_text("%s\n", measurement->window_ns >= asked_ns ? "100%" : " enough");
     for (size_t i = 0; i < measurement->count; i++)
         record_clock(measurement, &measurement->clocks[i]);
     record_measurements(measurement);

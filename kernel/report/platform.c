@@ -30,10 +30,26 @@ void report_options(const struct options *options)
     emit_point(options->error_count == 0, NULL, "every option is understood");
 }
 
+// The line of one source, where it has one.
+static void write_options(const char *source, const char *line)
+{
+    bool is_boot = text_equal(source, "boot");
+
+    if (!line[0])
+        return;
+    emit_record("options");
+    record_string("source", source);
+    record_string("line", line);
+    emit_record_end();
+    emit_text("options   %s%s%.79s%s\n", is_boot ? "" : source, is_boot ? "" : ": ", line,
+              text_length(line) > 79 ? "..." : "");
+}
+
 void report_platform(const struct platform *platform, uint64_t start_tsc)
 {
     const struct boot_info *boot = platform->boot;
     const struct acpi_tables *acpi = &platform->acpi;
+    const struct smbios *smbios = &platform->smbios;
     unsigned memory_mib = (unsigned)(platform->memory_bytes >> 20);
     emit_record("start");
 
@@ -56,9 +72,9 @@ void report_platform(const struct platform *platform, uint64_t start_tsc)
         emit_text("ACPI by \"%s\"\n", acpi->oem_id);
     else
         emit_text("no ACPI tables\n");
-    if (boot->cmdline[0])
-        emit_text("options   %.87s%s\n", boot->cmdline,
-                  text_length(boot->cmdline) > 87 ? "..." : "");
+    write_options("smbios", platform->smbios.options);
+    write_options("fw_cfg", platform->fw_cfg.options);
+    write_options("boot", boot->cmdline);
     if (boot->options_from[0])
         emit_note("info", "the options come from %s", boot->options_from);
 
@@ -66,14 +82,51 @@ void report_platform(const struct platform *platform, uint64_t start_tsc)
         emit_note("warning", "boot: %s", boot->notes[i]);
     for (size_t i = 0; i < acpi->problem_count && i < ACPI_PROBLEMS_MAX; i++)
         emit_note("warning", "ACPI: %s", acpi->problems[i]);
+    for (size_t i = 0; i < smbios->problem_count && i < SMBIOS_PROBLEMS_MAX; i++)
+        emit_note("warning", "SMBIOS: %s", smbios->problems[i]);
+    if (platform->fw_cfg.problem[0])
+        emit_note("warning", "fw_cfg: %s", platform->fw_cfg.problem);
 }
 
-// The sinks that are not as was asked for.
+// One line for each that gets something, one for all the others.
 void report_sinks(void)
 {
-    const char *state;
+    struct sink_state sink;
+    const char *separator = "";
 
-    for (size_t i = 0; (state = console_describe(i)) != NULL; i++)
-        emit_text("%s%s", i ? ", " : "sinks     ", state);
+    for (size_t i = 0; console_state(i, &sink); i++) {
+        emit_record("sink");
+        record_string("sink", sink.name);
+        record_string("status", sink.status);
+        record_string("gets", sink.gets);
+        record_string("where", sink.account->where);
+        emit_record_end();
+        if (!text_equal(sink.status, "off")) {
+            bool open = text_equal(sink.status, "open");
+            emit_text("%-9s %-9s %-9s %s\n", separator[0] ? "" : "sinks", sink.name,
+                      open ? sink.gets : sink.status, sink.account->where);
+            separator = ", ";
+        }
+    }
+    separator = "          off       ";
+    for (size_t i = 0; console_state(i, &sink); i++) {
+        if (!text_equal(sink.status, "off"))
+            continue;
+        emit_text("%s%s", separator, sink.name);
+        separator = ", ";
+    }
     emit_text("\n");
+    for (size_t i = 0; console_state(i, &sink); i++)
+        if (sink.account->problem[0])
+            emit_note("warning", "%s: %s", sink.name, sink.account->problem);
+}
+
+void report_stopped_sinks(void)
+{
+    struct sink_state sink;
+
+    for (size_t i = 0; console_state(i, &sink); i++)
+        if (text_equal(sink.status, "stopped"))
+            emit_note("warning", "%s took no more bytes after %llu", sink.name,
+                      (unsigned long long)sink.bytes);
 }

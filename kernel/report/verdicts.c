@@ -57,10 +57,10 @@ static void write_verdict(const struct judged_claim *judged, bool measured)
     text_signed_decimal(low, judgement->low_ppb, 3, 3);
     text_signed_decimal(high, judgement->high_ppb, 3, 3);
     if (measured)
-        emit_text("  %-16s %s %12s ppm  from %s to %s  %s%s\n", claim->source, clock, error, low,
-                  high, verdict, claim->nominal ? " (nominal)" : "");
+        emit_text("  %-16s %-5s %12s %12s %12s  %s%s\n", claim->source, clock, error, low, high,
+                  verdict, claim->nominal ? " (nominal)" : "");
     else
-        emit_text("  %-16s %s  %s: %s\n", claim->source, clock, verdict, judged->reason);
+        emit_text("  %-16s %-5s %s: %s\n", claim->source, clock, verdict, judged->reason);
     // A nominal claim that is off is no failure, so TAP must not call it one.
     if (judgement->verdict == VERDICT_INCONCLUSIVE)
         emit_point(true, "inconclusive", "%s states the %s rate", claim->source, clock);
@@ -94,7 +94,9 @@ void report_verdicts(const struct judged *judged, const struct measurement *meas
     bool host_sized = false;
 
     emit_text("\nVerdicts: error of each claim against the measured rate\n");
-    if (!judged->claim_count)
+    if (judged->claim_count)
+        emit_text("  source           clock   error, ppm  proven from           to  verdict\n");
+    else
         emit_text("  no rate is claimed\n");
     for (size_t i = 0; i < judged->claim_count; i++) {
         bool tsc = judged->claims[i].claim->clock == CLAIM_TSC;
@@ -121,17 +123,22 @@ void report_end(const struct judged *judged, const uint64_t *guest_ns)
         [OUTCOME_INCONCLUSIVE] = "INCONCLUSIVE",
         [OUTCOME_FAIL] = "FAIL",
     };
+    char reason[sizeof(judged->reason) + 24];
+    char more[24] = "";
 
+    if (judged->more)
+        text_print(more, sizeof(more), ", and %u more", judged->more);
+    text_print(reason, sizeof(reason), "%s%s", judged->reason, more);
     emit_record("end");
     record_string("result", words[judged->outcome]);
-    record_string("reason", judged->reason);
+    record_string("reason", reason);
     record_u64("records", emit_record_count() + 1);
     if (guest_ns)
         record_u64("guest_ns", *guest_ns);
     else
         record_null("guest_ns");
     emit_record_end();
-    emit_diagnostic("%s: %s", lines[judged->outcome], judged->reason);
+    emit_diagnostic("%s: %s", lines[judged->outcome], reason);
     emit_plan();
-    emit_text("\n%s: %s\n", lines[judged->outcome], judged->reason);
+    emit_text("\n%s: %s\n", lines[judged->outcome], reason);
 }

@@ -274,6 +274,14 @@ COUNTS = (
     ("first_line", "entry to the end of the first line"),
     ("window", "entry to the beginning of the window"),
     ("all_but_window", "entry to the end, less the window"),
+    ("scan", "detection: the scans of CPUID"),
+    ("scan_wide", "the same with scan=wide"),
+    ("audit", "audit: the second scan and the checks"),
+    ("audit_wide", "the same with scan=wide"),
+    ("scan_cpuid", "CPUID executed by detection and claims"),
+    ("scan_cpuid_wide", "the same with scan=wide"),
+    ("audit_cpuid", "CPUID executed by the audit"),
+    ("audit_cpuid_wide", "the same with scan=wide"),
 )
 
 

@@ -75,8 +75,8 @@ def prepare(folder: Path) -> LinuxGuest:
     folder.mkdir(parents=True, exist_ok=True)
     kernel, busybox, name = folder / "vmlinuz", folder / "busybox", folder / "package"
     if not kernel.exists() or not name.exists():
-        package = _kernel_package()
-        root = _unpack(package, folder)
+        package = kernel_package(KERNELS)
+        root = unpack(package, folder)
         images = sorted(root.glob("boot/vmlinuz-*"))
         if not images:
             raise PeersUnavailable(f"no kernel in the package {package}")
@@ -84,11 +84,12 @@ def prepare(folder: Path) -> LinuxGuest:
         shutil.rmtree(root)
         name.write_text(package)
     if not busybox.exists():
-        root = _unpack(BUSYBOX, folder)
+        root = unpack(BUSYBOX, folder)
         shutil.copy(root / "bin/busybox", busybox)
         shutil.rmtree(root)
     initrd = folder / "initrd.gz"
-    initrd.write_bytes(gzip.compress(_initramfs(busybox.read_bytes())))
+    files = {"bin/busybox": busybox.read_bytes(), "init": INIT.encode()}
+    initrd.write_bytes(gzip.compress(initramfs(files)))
     return LinuxGuest(name.read_text(), kernel, initrd)
 
 
@@ -123,16 +124,17 @@ def _line(watched: Watched, pattern: re.Pattern) -> Optional[tuple[float, re.Mat
     raise AssertionError("the chunks are the output")
 
 
-def _kernel_package() -> str:
-    for name in KERNELS:
+def kernel_package(names: tuple[str, ...]) -> str:
+    """The package of the kernel that the first of these metapackages known to apt depends on."""
+    for name in names:
         shown = _run(["apt-cache", "depends", "--important", name], Path("."))
         if shown and (found := re.search(r"Depends: (linux-image-[0-9]\S+)", shown)):
             return found[1]
-    raise PeersUnavailable(f"apt knows none of {', '.join(KERNELS)}")
+    raise PeersUnavailable(f"apt knows none of {', '.join(names)}")
 
 
-def _unpack(package: str, folder: Path) -> Path:
-    """Downloads a package, and unpacks it below `folder`."""
+def unpack(package: str, folder: Path) -> Path:
+    """Downloads a package, and unpacks it below `folder`, where the next call removes it."""
     root = folder / "unpacked"
     download = folder / "download"
     for path in (root, download):
@@ -156,15 +158,13 @@ def _run(command: list[str], folder: Path) -> Optional[str]:
     return done.stdout if done.returncode == 0 else None
 
 
-def _initramfs(busybox: bytes) -> bytes:
-    executable = stat.S_IFREG | 0o755
-    files = [
-        ("bin", stat.S_IFDIR | 0o755, b""),
-        ("bin/busybox", executable, busybox),
-        ("init", executable, INIT.encode()),
-        ("TRAILER!!!", 0, b""),
-    ]
-    return b"".join(_cpio(number, *file) for number, file in enumerate(files, start=1))
+def initramfs(files: dict[str, bytes]) -> bytes:
+    """An archive of executable files by their paths, for Linux to unpack at boot."""
+    folders = {str(parent) for name in files for parent in Path(name).parents} - {"."}
+    members = [(name, stat.S_IFDIR | 0o755, b"") for name in sorted(folders)]
+    members += [(name, stat.S_IFREG | 0o755, data) for name, data in files.items()]
+    members.append(("TRAILER!!!", 0, b""))
+    return b"".join(_cpio(number, *member) for number, member in enumerate(members, start=1))
 
 
 def _cpio(inode: int, name: str, mode: int, data: bytes) -> bytes:

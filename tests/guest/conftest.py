@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 # So that a failing check there shows its values, as one in a test does.
-pytest.register_assert_rewrite("qemu", "records")
+pytest.register_assert_rewrite("qemu", "records", "xen")
 
+import xen  # noqa: E402
 from qemu import IMAGE, hypertick_qemu, pvh_image  # noqa: E402
 
 KVM_TRIAL_SECONDS = 10
@@ -66,3 +67,12 @@ def pvh():
     """A copy of the image that QEMU boots by PVH."""
     with tempfile.TemporaryDirectory() as directory:
         yield pvh_image(Path(directory))
+
+
+@pytest.fixture(scope="session")
+def xen_image():
+    """Xen's ELF; skips, with the reason, where it cannot be had."""
+    path, problem = xen.fetch()
+    if problem:
+        pytest.skip(problem)
+    return path

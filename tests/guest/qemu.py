@@ -64,18 +64,25 @@ class Run:
 
 def start(directory: Path, *, machine="pc", accel="tcg", cpu=None, smp=1, memory="128M", options="",
           extra=(), image=IMAGE, com1=True, com2=True):  # fmt: skip
-    """The command line of a run that writes its ports to files in `directory`."""
+    """The command line of a run that writes its ports to files in `directory`.
+
+    Without an image it is the firmware that boots, from what `extra` adds.
+    """
     flags = ["-machine", machine, "-m", memory, "-smp", str(smp)]
     if cpu is not None:
         flags += ["-cpu", cpu]
     flags += ["-chardev", hypertick_qemu.file_backend(directory / "debugcon") + ",id=debugcon"]
     flags += ["-device", "isa-debugcon,iobase=0xe9,chardev=debugcon"]
-    return hypertick_qemu.command(
-        image, accel, options,
+    line = hypertick_qemu.command(
+        image or IMAGE, accel, options,
         hypertick_qemu.file_backend(directory / "com1") if com1 else None,
         hypertick_qemu.file_backend(directory / "com2") if com2 else None,
         [*flags, *extra],
     )  # fmt: skip
+    if image is None:
+        kernel = line.index("-kernel")
+        del line[kernel : kernel + 4]
+    return line
 
 
 def collect(directory: Path, status: int, stderr: str) -> Run:

@@ -4,7 +4,6 @@ import subprocess
 
 import pytest
 
-import xen
 from qemu import PASS, boot, hypertick_qemu
 
 SHORT = "window=50ms"
@@ -192,29 +191,3 @@ def test_hyperv_enlightenments(kvm):
         assert abs(claim["hz"] - stated(run, "hyperv-msr")) <= 2
     else:  # KVM leaves the page invalid where its master clock is off
         assert claim["reason"] == "its sequence number is 0: it does not hold"
-
-
-# --- Xen
-
-
-def test_a_real_xen():
-    """Its leaf's three rates and its clock page, by hypercall, are one rate."""
-    path, problem = xen.fetch()
-    if problem:
-        pytest.skip(problem)
-    run = xen.boot(path, SHORT)
-    assert run.start["boot"] == "pvh"
-    assert run.hypervisor["vendor"] == "Xen"
-    rates = {}
-    for source in ("xen-leaf", "xen-leaf-scale", "xen-leaf-host", "xen-time"):
-        claim = run.claim(source)
-        assert claim["status"] == "present", claim
-        assert claim["nominal"] is (source == "xen-leaf-host")
-        rates[source] = claim["hz"]
-    assert rates["xen-leaf"] % 1000 == 0
-    assert max(rates.values()) - min(rates.values()) <= 1000
-    assert rates["xen-time"] == rates["xen-leaf-scale"]
-    assert "emulated" in run.claim("xen-leaf")["reason"]  # QEMU TCG has no invariant TSC
-    # The outer QEMU's port shines through to dom0. It must not be asked.
-    assert run.claim("vmware-port")["reason"] == "neither VMware nor QEMU"
-    assert all(record["agree"] for record in run.records("compare") if record["a"] in rates)

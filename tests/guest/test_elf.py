@@ -16,6 +16,8 @@ ADDRESS_FIELDS = 1 << 16
 MULTIBOOT2_MAGIC = 0xE85250D6
 MULTIBOOT2_SEARCH = 32768
 TAG_ENTRY = 3
+TAG_KEEP_BOOT_SERVICES = 7
+TAG_EFI64_ENTRY = 9
 LINUX64_ENTRY = 0x200
 PT_LOAD, PT_NOTE = 1, 4
 PF_X, PF_W = 1, 2
@@ -95,10 +97,14 @@ def check_multiboot2(data: bytes) -> None:
     words = struct.unpack_from("<4I", data, offset)
     assert words[1] == 0, "not for i386, protected mode"
     assert sum(words) % 2**32 == 0, "checksum"
-    entry = multiboot2_tags(data)[TAG_ENTRY]
-    assert len(entry) == 1, "the entry tag's size"
+    tags = multiboot2_tags(data)
+    assert {TAG_ENTRY, TAG_KEEP_BOOT_SERVICES, TAG_EFI64_ENTRY} <= tags.keys(), "a tag is missing"
     first = loads(data)[0]
-    assert first["paddr"] <= entry[0] < first["paddr"] + first["filesz"]
+    entries = [tags[TAG_ENTRY], tags[TAG_EFI64_ENTRY]]
+    assert entries[0] != entries[1]
+    for entry in entries:
+        assert len(entry) == 1, "an entry tag's size"
+        assert first["paddr"] <= entry[0] < first["paddr"] + first["filesz"]
 
 
 def check_linux64(data: bytes) -> None:
@@ -143,6 +149,11 @@ def note_offset(data: bytes) -> int:
     return next(h["offset"] for h in program_headers(data) if h["type"] == PT_NOTE)
 
 
+def tag_offset(data: bytes, kind: int) -> int:
+    """Where a header tag that is optional is."""
+    return data.index(struct.pack("<HH", kind, 1), multiboot2_offset(data))
+
+
 def header_offset(data: bytes, kind: int) -> int:
     index = next(i for i, h in enumerate(program_headers(data)) if h["type"] == kind)
     return struct.unpack_from("<Q", data, 32)[0] + index * 56
@@ -162,6 +173,9 @@ BREAKERS: list[tuple[Callable[[bytes], None], Callable[[bytes], bytes]]] = [
     (check_multiboot2, with_word(lambda d: multiboot2_offset(d) + 12, 0)),
     (check_multiboot2, with_word(lambda d: multiboot2_offset(d) + 20, 16)),
     (check_multiboot2, with_word(lambda d: multiboot2_offset(d) + 24, 0)),
+    (check_multiboot2, with_word(lambda d: tag_offset(d, TAG_EFI64_ENTRY) + 8, 0)),
+    (check_multiboot2, with_word(lambda d: tag_offset(d, TAG_EFI64_ENTRY), 0x10063)),
+    (check_multiboot2, with_word(lambda d: tag_offset(d, TAG_KEEP_BOOT_SERVICES), 0x10063)),
     (check_multiboot2, lambda data: bytes(MULTIBOOT2_SEARCH) + data),
     (check_linux64, with_word(lambda d: 24, 0x100000)),
     (check_linux64, with_word(lambda d: 0x202, int.from_bytes(b"HdrS", "little"))),

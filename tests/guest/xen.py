@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import records
-from qemu import IMAGE, ROOT, hypertick_qemu
+from qemu import IMAGE, RESULTS, ROOT, hypertick_qemu
 
 CACHE = ROOT / "build/xen"
 SECONDS = 120
@@ -40,18 +40,39 @@ def fetch():
     return target, None
 
 
-def boot(xen, options):
-    """The records of one run. Xen's own console is COM2, so the records go to COM1."""
+def run(xen, options, console, extra=()):
+    """One run with Xen's own console on the port `console`, com1 or com2, which the guest then does
+    not see. Gives QEMU's exit status and what each of the two ports got."""
     with tempfile.TemporaryDirectory() as directory:
-        com1 = Path(directory) / "com1"
+        ports = [Path(directory) / name for name in ("com1", "com2")]
         # An IOMMU is compulsory for a PVH dom0.
         line = [hypertick_qemu.QEMU, "-machine", "q35", "-m", "256", "-cpu", "max,+svm",
                 "-device", "amd-iommu", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                 "-nodefaults", "-display", "none", "-no-reboot",
-                "-serial", f"file:{com1}", "-serial", "null", "-kernel", str(xen),
-                "-append", "console=com2 com2=115200,8n1 dom0=pvh dom0_mem=64M",
-                "-initrd", f"{IMAGE} com1=json {options}"]  # fmt: skip
+                "-serial", f"file:{ports[0]}", "-serial", f"file:{ports[1]}", "-kernel", str(xen),
+                "-append", f"console={console} {console}=115200,8n1 guest_loglvl=all "
+                           "dom0=pvh dom0_mem=64M",
+                "-initrd", f"{IMAGE} {options}", *extra]  # fmt: skip
         done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
                               check=False)  # fmt: skip
-        assert com1.exists(), done.stderr.decode(errors="replace")
-        return records.load(com1.read_text("ascii"), "com1")
+        assert all(port.exists() for port in ports), done.stderr.decode(errors="replace")
+        return done.returncode, *(port.read_text("ascii", "replace") for port in ports)
+
+
+def boot(xen, options, extra=()):
+    """The records of one run that writes them to COM1."""
+    status, com1, _ = run(xen, f"com1=json {options}", "com2", extra)
+    found = records.load(com1, "com1")
+    assert found.end["result"] == RESULTS[status]
+    return found
+
+
+def said_by_guest(console, domain=0):
+    """What a guest wrote to port 0xE9, from Xen's console.
+
+    Xen marks each line with the guest's number, and breaks those that are longer than its buffer, so
+    what does not begin a record belongs to the one before.
+    """
+    marked = [line for line in console.splitlines() if line.startswith(f"(d{domain}) ")]
+    lines = [line.split(" ", 1)[1] for line in marked]
+    return "".join(("\n" if line.startswith('{"record"') else "") + line for line in lines) + "\n"

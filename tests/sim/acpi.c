@@ -9,7 +9,7 @@
 #define NOWHERE      0x7ff00000u // below 4 GiB, above all memory of every simulated machine
 #define HEADER       36
 
-enum { ROOT, FADT, DSDT, HPET_TABLE, MADT, TABLES };
+enum { ROOT, FADT, DSDT, HPET_TABLE, MADT, WAET, TABLES };
 
 // One table each page, at the top of memory.
 static uint64_t address_of(unsigned table)
@@ -40,6 +40,8 @@ static uint8_t *begin(unsigned table, const char *signature, size_t length, uint
     put(bytes, 4, length, 4);
     bytes[8] = revision;
     memcpy(bytes + 10, "SIMSIMSIMTABLE", 14);
+    if (sim.config->acpi.oem_id)
+        memcpy(bytes + 10, sim.config->acpi.oem_id, 6);
     return bytes;
 }
 
@@ -63,11 +65,14 @@ static void build_fadt(void)
 {
     const struct sim_acpi *acpi = &sim.config->acpi;
     const struct sim_pm_timer *timer = &sim.config->pm_timer;
-    size_t length = acpi->lie == SIM_ACPI_FADT_SHORT ? 64 : acpi->xsdt ? 244 : 132;
-    uint8_t *fadt = begin(FADT, "FACP", length, acpi->xsdt ? 3 : 1);
+    bool is_long = acpi->hypervisor || acpi->sleep_address;
+    size_t length = acpi->lie == SIM_ACPI_FADT_SHORT ? 64 : is_long ? 276 : acpi->xsdt ? 244 : 132;
+    uint8_t *fadt = begin(FADT, "FACP", length, is_long ? 6 : acpi->xsdt ? 3 : 1);
     uint64_t dsdt = acpi->lie == SIM_ACPI_DSDT_NOWHERE ? NOWHERE : address_of(DSDT);
     uint16_t timer_port = timer->clock.fault == SIM_ABSENT ? 0 : timer->port;
-    uint32_t flags = (timer->claims_32 ? 1u << 8 : 0) | (acpi->reset_port ? 1u << 10 : 0);
+    uint32_t flags = (timer->claims_32 ? 1u << 8 : 0) |
+                     (acpi->reset_port || acpi->reset_address ? 1u << 10 : 0) |
+                     (acpi->sleep_address ? 1u << 20 : 0);
 
     put(fadt, 40, dsdt, 4);
     if (length > 64) {
@@ -78,9 +83,16 @@ static void build_fadt(void)
         put(fadt, 112, flags, 4);
         if (acpi->reset_port)
             put_port(fadt, 116, 8, acpi->reset_port);
+        if (acpi->reset_address)
+            put(fadt, 116 + 4, acpi->reset_address, 8);
         fadt[128] = acpi->reset_value;
     }
-    if (length == 244) {
+    if (length == 276) {
+        put(fadt, 244 + 4, acpi->sleep_address, 8);
+        if (acpi->hypervisor)
+            memcpy(fadt + 268, acpi->hypervisor, strlen(acpi->hypervisor));
+    }
+    if (length >= 244) {
         put(fadt, 140, dsdt, 8);
         if (acpi->pm1a_port)
             put_port(fadt, 172, 16, acpi->pm1a_port);
@@ -147,11 +159,19 @@ static void build_madt(void)
     end(madt);
 }
 
+static void build_waet(void)
+{
+    uint8_t *waet = begin(WAET, "WAET", 40, 1);
+
+    waet[36] = 2;
+    end(waet);
+}
+
 static void build_root(void)
 {
     const struct sim_acpi *acpi = &sim.config->acpi;
     size_t width = acpi->xsdt ? 8 : 4;
-    uint64_t tables[3];
+    uint64_t tables[4];
     size_t count = 0;
 
     tables[count++] = acpi->lie == SIM_ACPI_TABLE_NOWHERE ? NOWHERE : address_of(FADT);
@@ -159,6 +179,8 @@ static void build_root(void)
         tables[count++] = address_of(HPET_TABLE);
     if (acpi->has_madt)
         tables[count++] = address_of(MADT);
+    if (acpi->has_waet)
+        tables[count++] = address_of(WAET);
     uint8_t *root = begin(ROOT, acpi->xsdt ? "XSDT" : "RSDT", HEADER + width * count, 1);
     for (size_t i = 0; i < count; i++)
         put(root, HEADER + width * i, tables[i], width);
@@ -174,6 +196,8 @@ static void build_rsdp(void)
     uint8_t *rsdp = memory_at(sim.rsdp, 36);
 
     memcpy(rsdp, "RSD PTR \0SIMSIM", 15);
+    if (acpi->oem_id)
+        memcpy(rsdp + 9, acpi->oem_id, 6);
     if (acpi->xsdt) {
         rsdp[15] = 2;
         put(rsdp, 20, 36, 4);
@@ -202,6 +226,8 @@ void acpi_build(void)
         build_hpet();
     if (acpi->has_madt)
         build_madt();
+    if (acpi->has_waet)
+        build_waet();
     build_root();
     build_rsdp();
 }

@@ -160,6 +160,7 @@ struct sim_config sim_default(void)
                  .reset_value = 0x0f},
         .com1 = {.present = true},
         .com2 = {.present = true},
+        .pci = {.present = true},
         .screen = true,
         .debug_exit = true,
         .keyboard_reset = true,

@@ -28,6 +28,8 @@ void machine_out32(uint16_t port, uint32_t value);
 
 uint32_t machine_mmio_read32(uint64_t address);
 void machine_mmio_write32(uint64_t address, uint32_t value);
+void machine_mmio_fill32(uint64_t address, uint32_t value, uint64_t count);
+void machine_mmio_write8(uint64_t address, uint8_t value);
 
 // The trap handler's table; in here it is empty, since machine_rdmsr does not raise its #GP.
 struct machine_fixup {

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BIOS_DATA  0x400u
-#define EBDA       0x9fc00u
-#define BIOS_ROM   0xe0000u
-#define VGA_WINDOW 0xa0000u
-#define DEVICES    0xc0000000u
+#define BIOS_DATA   0x400u
+#define EBDA        0x9fc00u
+#define BIOS_ROM    0xe0000u
+#define VGA_WINDOW  0xa0000u
+#define OPTION_ROMS 0xc0000u
+#define DEVICES     0xc0000000u
 
 static uint8_t bios_data[0x100], ebda[0x400], bios_rom[0x20000];
 
@@ -48,9 +49,10 @@ void memory_reset(void)
     sim.memory_count = 0;
     memset(bios_data, 0, sizeof(bios_data));
     memset(ebda, 0, sizeof(ebda));
-    // Of the ROM only what acpi.c wrote last time needs clearing, and it says where.
+    // Of the ROM only what acpi.c and firmware.c wrote last time needs clearing.
     if (sim.rsdp >= BIOS_ROM && sim.rsdp < BIOS_ROM + sizeof(bios_rom))
         memset(bios_rom + (sim.rsdp - BIOS_ROM), 0, 36);
+    memset(bios_rom + (SIM_SMBIOS - BIOS_ROM), 0, SIM_SMBIOS_LENGTH);
     add((struct memory_block){BIOS_DATA, sizeof(bios_data), bios_data, false});
     add((struct memory_block){EBDA, sizeof(ebda), ebda, false});
     add((struct memory_block){BIOS_ROM, sizeof(bios_rom), bios_rom, false});
@@ -68,9 +70,12 @@ static const void *view(void *context, uint64_t address, uint64_t length)
 {
     (void)context;
     uint64_t end = address + length;
-    bool vga = address < BIOS_ROM && end > VGA_WINDOW && end > address;
+    bool vga = address < OPTION_ROMS && end > VGA_WINDOW && end > address;
     bool devices = end > DEVICES && address < 0x100000000u;
 
+    // Whether it is mapped may be asked of a framebuffer; read it nobody does.
+    if (mmio_is_framebuffer(address, length))
+        return sim_framebuffer + (address - sim.config->framebuffer.address);
     if (vga || devices)
         sim_violation("device memory read as if it were RAM", address, length);
     return memory_at(address, length);

@@ -65,7 +65,9 @@ struct model {
     size_t memory_count;
     uint64_t rsdp;
 
-    struct uart com1, com2;
+    struct uart com1, com2, com3, com4, pci_serial;
+    uint32_t pci_address;
+    uint16_t pci_command; // of the serial card
     uint16_t cells[SCREEN_CELLS];
     uint8_t crtc_index, crtc_cursor[2];
     uint8_t port_61;
@@ -73,6 +75,9 @@ struct model {
     bool pvclock_written;
     uint64_t rtc_periods; // of the periodic flag, up to its last reading
     bool hpet_counting;
+    uint16_t fw_cfg_key;
+    uint32_t fw_cfg_at;
+    unsigned shutdown_at; // characters of the word that have come
 };
 
 extern struct model sim;
@@ -123,6 +128,10 @@ uint8_t rtc_read(void); // the byte that the index names
 void uart_reset(struct uart *uart, const struct sim_uart *config, struct sim_text *text);
 uint8_t uart_read(struct uart *uart, uint16_t port);
 void uart_write(struct uart *uart, uint16_t port, uint8_t value);
+void pci_reset(void);
+bool pci_decodes(uint16_t port);
+uint32_t pci_config_read(uint16_t port);
+void pci_config_write(uint16_t port, uint32_t value);
 void hpet_reset(void);
 uint32_t hpet_read(uint32_t offset);
 void hpet_write(uint32_t offset, uint32_t value);
@@ -137,6 +146,9 @@ void ports_write(uint16_t port, unsigned size, uint32_t value);
 enum sim_access ports_access(uint16_t port);
 uint32_t mmio_read(uint64_t address);
 void mmio_write(uint64_t address, unsigned size, uint32_t value);
+// Writes `count` words; framebuffer memory only.
+void mmio_fill(uint64_t address, uint32_t value, uint64_t count);
+bool mmio_is_framebuffer(uint64_t address, uint64_t length);
 enum sim_access mmio_access(uint64_t address);
 bool msr_read(uint32_t msr, uint64_t *value);
 bool msr_write(uint32_t msr, uint64_t value);
@@ -156,3 +168,10 @@ uint8_t *memory_add(uint64_t address, uint64_t length);
 // The bytes of a block that was added, or NULL.
 uint8_t *memory_at(uint64_t address, uint64_t length);
 void acpi_build(void);
+
+// firmware.c: SMBIOS tables, and the fw_cfg device.
+#define SIM_SMBIOS        0xf5000u
+#define SIM_SMBIOS_LENGTH 0x400u
+void smbios_build(void);
+void fw_cfg_select(uint16_t key);
+uint8_t fw_cfg_read_byte(void);

@@ -126,6 +126,18 @@ static void answer_backdoor(struct machine_registers *r)
     }
 }
 
+// CONSOLEIO_write, whose buffer is the process's memory. -EPERM where it is not allowed.
+static void answer_xen_console(struct machine_registers *r)
+{
+    if (r->rdi != 0)
+        sim_violation("a console operation that the design does not use", r->rdi, r->rsi);
+    r->rax = sim.config->paravirt.xen_console ? 0 : (uint64_t)-1;
+    if (r->rax)
+        return;
+    for (uint64_t i = 0; i < r->rsi; i++)
+        sim_text_add(&sim.result->xen_console, ((const uint8_t *)(uintptr_t)r->rdx)[i]);
+}
+
 static void answer_xen(struct machine_registers *r)
 {
     struct {
@@ -167,6 +179,8 @@ static bool call(enum machine_call kind, struct machine_registers *r)
         return false;
     if (config->backdoor.call)
         answer_backdoor(r);
+    else if (config->xen.present && r->rax == 18)
+        answer_xen_console(r);
     else if (config->xen.present)
         answer_xen(r);
     else

@@ -3,6 +3,9 @@
 
 #define RTC_INDEX         0x70 // of the CMOS clock, with its data port behind it
 #define DEBUGCON          0xe9
+#define DEBUGCON_402      0x402
+#define PCI_ADDRESS       0xcf8
+#define PCI_DATA          0xcfc
 #define DEBUG_EXIT        0xf4
 #define KEYBOARD          0x64
 #define KEYBOARD_RESET    0xfe
@@ -61,19 +64,24 @@ static void write_rtc(uint16_t port, uint32_t value)
         sim_violation("write to a CMOS byte", sim.rtc_index, value);
 }
 
+// The UARTs at the four places of a PC, by bits 9 to 3 of their ports.
+static struct uart *com_at(uint16_t port)
+{
+    switch (port & ~7u) {
+    case 0x3f8:
+        return &sim.com1;
+    case 0x2f8:
+        return &sim.com2;
+    case 0x3e8:
+        return &sim.com3;
+    default:
+        return &sim.com4;
+    }
+}
+
 static bool has_com1(void)
 {
     return sim.config->com1.present;
-}
-
-static uint32_t read_com1(uint16_t port)
-{
-    return uart_read(&sim.com1, port);
-}
-
-static void write_com1(uint16_t port, uint32_t value)
-{
-    uart_write(&sim.com1, port, (uint8_t)value);
 }
 
 static bool has_com2(void)
@@ -81,14 +89,29 @@ static bool has_com2(void)
     return sim.config->com2.present;
 }
 
-static uint32_t read_com2(uint16_t port)
+static bool has_com3(void)
 {
-    return uart_read(&sim.com2, port);
+    return sim.config->com3.present;
 }
 
-static void write_com2(uint16_t port, uint32_t value)
+static bool has_com4(void)
 {
-    uart_write(&sim.com2, port, (uint8_t)value);
+    return sim.config->com4.present;
+}
+
+static uint32_t read_com(uint16_t port)
+{
+    return uart_read(com_at(port), port);
+}
+
+static void write_com(uint16_t port, uint32_t value)
+{
+    uart_write(com_at(port), port, (uint8_t)value);
+}
+
+static bool has_pci(void)
+{
+    return sim.config->pci.present;
 }
 
 static bool has_debugcon(void)
@@ -98,8 +121,12 @@ static bool has_debugcon(void)
 
 static uint32_t read_debugcon(uint16_t port)
 {
-    (void)port;
-    return sim.config->debugcon == SIM_DEBUGCON_READABLE ? 0xe9 : 0xff;
+    return port != DEBUGCON || sim.config->debugcon == SIM_DEBUGCON_READABLE ? 0xe9 : 0xff;
+}
+
+static bool has_debugcon_402(void)
+{
+    return sim.config->debugcon_402;
 }
 
 static void write_debugcon(uint16_t port, uint32_t value)
@@ -179,6 +206,23 @@ static void write_crtc(uint16_t port, uint32_t value)
     sim.crtc_cursor[sim.crtc_index & 1] = (uint8_t)value;
 }
 
+static bool has_fw_cfg(void)
+{
+    return sim.config->fw_cfg.present;
+}
+
+static uint32_t read_fw_cfg(uint16_t port)
+{
+    (void)port;
+    return fw_cfg_read_byte();
+}
+
+static void write_fw_cfg(uint16_t port, uint32_t value)
+{
+    (void)port;
+    fw_cfg_select((uint16_t)value);
+}
+
 // The devices at addresses that never change.
 static const struct port_device devices[] = {
     {0x40, 0x43, 1 << 1, has_pit, read_pit, write_pit},
@@ -187,8 +231,15 @@ static const struct port_device devices[] = {
     {RTC_INDEX, RTC_INDEX + 1, 1 << 1, has_rtc, read_rtc, write_rtc},
     {DEBUGCON, DEBUGCON, 1 << 1, has_debugcon, read_debugcon, write_debugcon},
     {DEBUG_EXIT, DEBUG_EXIT, 1 << 1 | 1 << 4, has_debug_exit, NULL, write_debug_exit},
-    {0x2f8, 0x2ff, 1 << 1, has_com2, read_com2, write_com2},
-    {0x3f8, 0x3ff, 1 << 1, has_com1, read_com1, write_com1},
+    {0x2e8, 0x2ef, 1 << 1, has_com4, read_com, write_com},
+    {0x2f8, 0x2ff, 1 << 1, has_com2, read_com, write_com},
+    {0x3e8, 0x3ef, 1 << 1, has_com3, read_com, write_com},
+    {0x3f8, 0x3ff, 1 << 1, has_com1, read_com, write_com},
+    {DEBUGCON_402, DEBUGCON_402, 1 << 1, has_debugcon_402, read_debugcon, write_debugcon},
+    {PCI_ADDRESS, PCI_ADDRESS, 1 << 4, has_pci, pci_config_read, pci_config_write},
+    {PCI_DATA, PCI_DATA, 1 << 4, has_pci, pci_config_read, pci_config_write},
+    {0x510, 0x510, 1 << 2, has_fw_cfg, NULL, write_fw_cfg},
+    {0x511, 0x511, 1 << 1, has_fw_cfg, read_fw_cfg, NULL},
     {CRTC_INDEX, CRTC_INDEX + 1, 1 << 1, has_screen, read_crtc, write_crtc},
     {CF9, CF9, 1 << 1, has_cf9, NULL, write_cf9},
 };
@@ -243,6 +294,34 @@ static bool is_reset(uint16_t port)
            port == sim.config->acpi.reset_port;
 }
 
+// --- Ports that switch the machine off
+
+static bool is_shutdown(uint16_t port)
+{
+    static const uint16_t ports[] = {[SIM_SHUTDOWN_BOCHS] = 0x8900,
+                                     [SIM_SHUTDOWN_CLOUD_HYPERVISOR] = 0x600,
+                                     [SIM_SHUTDOWN_VIRTUALBOX] = 0x4004};
+
+    return sim.config->shutdown && port == ports[sim.config->shutdown];
+}
+
+static void write_shutdown(uint16_t port, unsigned size, uint32_t value)
+{
+    static const char word[] = "Shutdown";
+    enum sim_shutdown kind = sim.config->shutdown;
+
+    if (kind == SIM_SHUTDOWN_BOCHS && size == 1) {
+        sim.shutdown_at = value == (uint8_t)word[sim.shutdown_at] ? sim.shutdown_at + 1 : 0;
+        if (!word[sim.shutdown_at])
+            sim_leave(SIM_SHUTDOWN, port);
+        return;
+    }
+    if ((kind == SIM_SHUTDOWN_CLOUD_HYPERVISOR && size == 1 && value == 0x34) ||
+        (kind == SIM_SHUTDOWN_VIRTUALBOX && size == 2 && value == 0x3400))
+        sim_leave(SIM_SHUTDOWN, port);
+    sim_violation("no value that this port is known for", port, value);
+}
+
 // --- Dispatch
 
 enum sim_access ports_access(uint16_t port)
@@ -261,6 +340,8 @@ uint32_t ports_read(uint16_t port, unsigned size)
     }
     if (is_pm1a(port))
         return 1; // SCI_EN
+    if (pci_decodes(port))
+        return uart_read(&sim.pci_serial, port - sim.config->pci.port);
     const struct port_device *device = find(port);
     if (!device || !device->read) {
         policy_check(SPACE_PORT, port, false, 0);
@@ -277,10 +358,18 @@ void ports_write(uint16_t port, unsigned size, uint32_t value)
         write_pm1a(port, size, value);
         return;
     }
+    if (is_shutdown(port)) {
+        write_shutdown(port, size, value);
+        return;
+    }
     if (is_reset(port) && value == sim.config->acpi.reset_value)
         sim_leave(SIM_RESET, port);
+    if (pci_decodes(port)) {
+        uart_write(&sim.pci_serial, port - sim.config->pci.port, (uint8_t)value);
+        return;
+    }
     const struct port_device *device = find(port);
-    if (!device) {
+    if (!device || !device->write) {
         policy_check(SPACE_PORT, port, true, value);
         return;
     }

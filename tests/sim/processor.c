@@ -77,7 +77,11 @@ struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf)
 {
     const struct cpuid_words *entry = lookup(leaf, subleaf);
     struct cpuid_words words = entry ? *entry : fall_back(leaf, subleaf);
+    const struct sim_cpuid *cpuid = &sim.config->cpuid;
 
+    if (cpuid->change_at_ns && leaf == cpuid->change_leaf &&
+        sim.now_fs / FS_PER_NS >= cpuid->change_at_ns)
+        words = cpuid->changed;
     if (leaf == 1) {
         const struct sim_lapic *lapic = &sim.config->lapic;
         words.edx &= ~CPUID_1_EDX_APIC;

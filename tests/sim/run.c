@@ -8,6 +8,10 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
+#include "lib/text.h"
+
 struct sim_result result;
 
 void run(const struct sim_config *config)
@@ -53,4 +57,19 @@ int64_t number(struct record record, const char *key)
     if (!record_integer(&record, key, &value))
         fail_msg("%s is no integer: %.*s", key, (int)record.length, record.line);
     return value;
+}
+
+void expect_failed(const char *ids)
+{
+    const char *lines = result.com2.bytes;
+    char failed[256], id[61];
+    struct text text;
+    struct record record;
+
+    text_init(&text, failed, sizeof(failed));
+    while (record_next(&lines, &record))
+        if (sscanf(record.line, "{\"record\":\"check\",\"id\":\"%60[a-z0-9-]", id) == 1 &&
+            record_is(&record, "result", "fail"))
+            text_format(&text, "%s ", id);
+    assert_string_equal(failed, ids);
 }

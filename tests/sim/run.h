@@ -31,3 +31,6 @@ void expect_end(const char *outcome);
 
 // The integer under `key`.
 int64_t number(struct record record, const char *key);
+
+// Fails unless exactly these checks of the audit failed: their ids, with a space behind each.
+void expect_failed(const char *ids);

@@ -103,6 +103,19 @@ void machine_mmio_write32(uint64_t address, uint32_t value)
     mmio_write_sized(address, 4, value);
 }
 
+void machine_mmio_fill32(uint64_t address, uint32_t value, uint64_t count)
+{
+    sim_operation();
+    sim_before(SIM_MMIO);
+    mmio_fill(address, value, count);
+    sim_after(SIM_MMIO);
+}
+
+void machine_mmio_write8(uint64_t address, uint8_t value)
+{
+    mmio_write_sized(address, 1, value);
+}
+
 bool machine_rdmsr(uint32_t msr, uint64_t *value)
 {
     enum sim_access access = msr_access(msr);

@@ -166,7 +166,11 @@ static void result_reset(struct sim_result *result)
     result->screen[0] = '\0';
     empty_text(&result->com1);
     empty_text(&result->com2);
+    empty_text(&result->com3);
+    empty_text(&result->com4);
+    empty_text(&result->pci_serial);
     empty_text(&result->debugcon);
+    empty_text(&result->xen_console);
 }
 
 static void machine_reset(const struct sim_config *config, struct sim_result *result)
@@ -194,9 +198,18 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     oscillator_start(&sim.refcount_clock, &config->refcount);
     uart_reset(&sim.com1, &config->com1, &result->com1);
     uart_reset(&sim.com2, &config->com2, &result->com2);
+    uart_reset(&sim.com3, &config->com3, &result->com3);
+    uart_reset(&sim.com4, &config->com4, &result->com4);
+    uart_reset(&sim.pci_serial, &config->pci_serial, &result->pci_serial);
+    pci_reset();
+    if (config->framebuffer.address)
+        memset(sim_framebuffer, 0x5a, sizeof(sim_framebuffer)); // the loader's picture
     paravirt_reset();
     memory_reset();
     acpi_build();
+    smbios_build();
+    fw_cfg_select(0);
+    sim.shutdown_at = 0;
 }
 
 // The system table and the runtime services, as far as ResetSystem needs them. UEFI 2.10, 4.3.1 and
@@ -232,6 +245,7 @@ static void boot(struct boot_info *info, const struct sim_config *config)
         (struct memory_region){0x100000, top - 0x110000, MEMORY_RAM};
     info->regions[info->region_count++] =
         (struct memory_region){top - 0x10000, 0x10000, MEMORY_ACPI_RECLAIM};
+    info->framebuffer = config->framebuffer;
     if (config->acpi.handed_over)
         info->rsdp = sim.rsdp;
     if (config->efi)

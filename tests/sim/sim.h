@@ -131,6 +131,18 @@ struct sim_uart {
     uint32_t stops_after; // it takes this many bytes and no more; 0: any number
 };
 
+// A PCI serial card with one 16550; its state is sim_config.pci_serial.
+struct sim_pci {
+    bool present; // configuration mechanism #1, and a host bridge behind it
+    bool card;
+    bool bridged;      // the card is on bus 3, behind a bridge
+    bool decoding_off; // the card's command register, at power-on
+    bool memory_bar;   // its first BAR is in memory
+    uint8_t interface; // programming interface of its class: 2 for a 16550
+    uint16_t port;     // I/O BAR
+    bool lies;         // every function of every bus is a bridge to anywhere
+};
+
 enum sim_debugcon {
     SIM_DEBUGCON_NONE,
     SIM_DEBUGCON_READABLE,   // reads as 0xe9: QEMU, Bochs
@@ -165,11 +177,16 @@ struct sim_acpi {
     bool has_s5;         // \_S5 in the DSDT
     uint16_t reset_port; // 0: the FADT has no reset register
     uint8_t reset_value;
+    // In device memory, with a FADT of reduced hardware (microvm). 0: none.
+    uint64_t sleep_address, reset_address;
+    const char *oem_id;     // of the RSDP and all tables, 6 characters; NULL: "SIMSIM"
+    const char *hypervisor; // the FADT's Hypervisor Vendor Identity, NULL: a FADT too old for one
+    bool has_waet;          // with PM timer good
     enum sim_acpi_lie lie;
 };
 
 #define SIM_SUBLEAF_ANY UINT32_MAX
-#define SIM_CPUID_MAX   48
+#define SIM_CPUID_MAX   160
 #define SIM_MSR_MAX     16
 
 // What leaves that are not in the table give.
@@ -192,6 +209,10 @@ struct sim_cpuid {
     bool hypervisor_bit;
     enum sim_fallback fallback;
     struct cpuid_words pass_through;
+    // From this moment on, if it is not 0, this leaf gives other words.
+    uint64_t change_at_ns;
+    uint32_t change_leaf;
+    struct cpuid_words changed;
 };
 
 // --- What hypervisors offer their guests
@@ -227,8 +248,39 @@ struct sim_backdoor {
 struct sim_paravirt {
     struct sim_time_page pvclock, xen;
     int32_t xen_result; // of the hypercall
+    bool xen_console;   // this guest may write to Xen's console
     struct sim_tsc_page tsc_page;
     struct sim_backdoor backdoor;
+};
+
+// SMBIOS tables: version 2.8, types 0, 1 and 11, in the BIOS ROM.
+struct sim_smbios {
+    bool present;
+    bool virtual_machine;                                          // the bit of type 0
+    const char *bios_vendor, *manufacturer, *product, *oem_string; // NULL: not given
+    bool damaged;                                                  // a wrong checksum
+};
+
+enum sim_fw_cfg_lie {
+    SIM_FW_CFG_TRUE,
+    SIM_FW_CFG_OTHER,   // no signature
+    SIM_FW_CFG_ENDLESS, // the directory states 2^32 - 1 files
+    SIM_FW_CFG_HUGE,    // the file's size is 2^32 - 1
+};
+
+// Ports of hypervisors that switch the machine off.
+enum sim_shutdown {
+    SIM_SHUTDOWN_NONE,
+    SIM_SHUTDOWN_BOCHS,            // "Shutdown" to port 0x8900
+    SIM_SHUTDOWN_CLOUD_HYPERVISOR, // 0x34 to port 0x600
+    SIM_SHUTDOWN_VIRTUALBOX,       // 0x3400 to port 0x4004
+};
+
+// QEMU's fw_cfg device, ports 0x510 and 0x511.
+struct sim_fw_cfg {
+    bool present;
+    const char *options; // what the file opt/hypertick/options holds, NULL: there is none
+    enum sim_fw_cfg_lie lie;
 };
 
 // What is wrong with UEFI's runtime services.
@@ -332,15 +384,24 @@ struct sim_config {
     bool unknown_msrs_read_zero; // QEMU TCG; else they raise #GP
 
     struct sim_acpi acpi;
+    struct sim_smbios smbios;
+    struct sim_fw_cfg fw_cfg;
     enum sim_efi efi;
     struct sim_vcpu vcpus[SIM_VCPUS_MAX]; // there are acpi.cpus of them; the first is not used
-    struct sim_uart com1, com2;
+    struct sim_uart com1, com2, com3, com4, pci_serial;
+    struct sim_pci pci;
     enum sim_debugcon debugcon;
-    bool screen; // VGA text memory at 0xb8000
+    bool debugcon_402; // the same device at port 0x402, readable
+    bool screen;       // VGA text memory at 0xb8000
+    // What boot_info says; address 0: nothing. The memory behind it is of SIM_FRAMEBUFFER_MAX bytes
+    // at most, and may be missing.
+    struct framebuffer framebuffer;
+    bool framebuffer_missing;
 
     bool debug_exit;     // QEMU's isa-debug-exit at port 0xf4
     bool keyboard_reset; // 0xfe to port 0x64
     bool cf9_reset;      // 6 to port 0xcf9
+    enum sim_shutdown shutdown;
 
     uint64_t operations_max; // calls of the seam, then the run is SIM_HUNG
     uint64_t time_max_ns;    // true time, likewise
@@ -351,10 +412,13 @@ enum sim_exit {
     SIM_S5,
     SIM_RESET,     // value: the port
     SIM_EFI_RESET, // value: ResetSystem's type
+    SIM_SHUTDOWN,  // value: the port
     SIM_HALT,
     SIM_RETURNED, // the guest's function returned
     SIM_HUNG,
 };
+
+#define SIM_FRAMEBUFFER_MAX (4u << 20)
 
 #define SIM_TEXT_MAX       (1u << 17)
 #define SIM_VIOLATIONS_MAX 16
@@ -376,7 +440,8 @@ struct sim_result {
     uint64_t time_ns;    // true time when it left
     uint64_t operations; // calls of the seam
     uint64_t last_bracket_ns;
-    struct sim_text com1, com2, debugcon;
+    // debugcon: from whichever port; xen_console: by hypercall
+    struct sim_text com1, com2, com3, com4, pci_serial, debugcon, xen_console;
     char screen[25 * 81 + 1]; // 25 lines, trailing spaces dropped
     struct sim_violation violations[SIM_VIOLATIONS_MAX];
     size_t violation_count; // may exceed SIM_VIOLATIONS_MAX
@@ -449,6 +514,9 @@ static inline void sim_run(const struct sim_config *config, struct sim_result *r
 // The next number of a sequence: splitmix64, for tests that make machines from a seed.
 uint64_t sim_random(uint64_t *state);
 uint64_t sim_random_range(uint64_t *state, uint64_t least, uint64_t most);
+
+// The framebuffer's memory as the last run left it.
+extern uint8_t sim_framebuffer[SIM_FRAMEBUFFER_MAX];
 
 // Writes the violations of a run to stderr.
 void sim_print_violations(const struct sim_result *result);

@@ -18,7 +18,7 @@ static struct sim_config config;
 static void start(const char *machine)
 {
     config = sim_machine(machine);
-    config.pvclock = sim_no_clock(); // what the claims see is config.paravirt
+    config.pvclock = sim_no_clock();          // what the claims see is config.paravirt
     config.options = "window=1ms clocks=pit"; // other clocks use the same MSRs
     config.com2.present = true;
 }

@@ -46,7 +46,7 @@ static const struct expected expected[] = {
     {"virtualbox", NULL, "live", "live", "live", "live empty", SIM_S5, "pass"},
     {"hyper-v-gen1", "Hyper-V", "live", "absent", "live", "live empty", SIM_S5, "pass"},
     // Its reference counter is the only clock of known rate.
-    {"hyper-v-gen2", "Hyper-V", "absent", "absent", "absent", "live empty", SIM_HALT, "pass"},
+    {"hyper-v-gen2", "Hyper-V", "absent", "absent", "absent", "live empty", SIM_RESET, "pass"},
     // The PM timer is 720 ppm off, and the other two agree.
     {"bhyve", "bhyve", "live", "live", "live odd", "live empty", SIM_S5, "pass"},
     {"bochs", NULL, "live", "live", "coarse", "live empty", SIM_S5, "pass"},
@@ -216,6 +216,28 @@ static void test_tsc_that_stops(void **state)
     assert_in_range(result.time_ns, 50000000, 2000000000);
 }
 
+// What cannot be told says what was proven, and which window would tell; and that one does.
+static void test_a_window_that_is_too_short_names_one_that_is_not(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_machine("kvm-invtsc");
+    char options[64];
+    unsigned window_ms = 0;
+
+    config.options = "window=10ms precision=0 tolerance=3ppm";
+    run(&config);
+    expect_end("inconclusive");
+    struct record end = find("end", NULL, NULL);
+    const char *said = strstr(end.line, "; try window=");
+    assert_non_null(said);
+    assert_int_equal(sscanf(said, "; try window=%ums", &window_ms), 1);
+    assert_in_range(window_ms, 11, 1000);
+    snprintf(options, sizeof(options), "window=%ums precision=0 tolerance=3ppm", window_ms);
+    config.options = options;
+    run(&config);
+    expect_end("pass");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_nominal_claim),
         cmocka_unit_test(test_tsc_that_stands_still),
         cmocka_unit_test(test_tsc_that_stops),
+        cmocka_unit_test(test_a_window_that_is_too_short_names_one_that_is_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

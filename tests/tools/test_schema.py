@@ -21,9 +21,11 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 
 # The promise to readers of records: these fields, in every record of that kind. Only ever added to.
 # Fields that came later: records may lack them.
-ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"]}
+ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"], "check": ["proposal"]}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
+    "options": "source line",
+    "sink": "sink status gets where",
     "hypervisor": "present vendor signature signature_hex max_leaf interface cpu_vendor"
     " out_of_range",
     "block": "scan base signature signature_hex max_leaf known repeats note",
@@ -40,6 +42,7 @@ FIELDS = {
     "verdict": "source clock error_ppb low_ppb high_ppb allowed_ppb verdict nominal reason",
     "expect": "expect result actual",
     "check": "id result detail",
+    "audit": "scan_cycles scan_executions audit_cycles audit_executions",
     "note": "level text",
     "end": "result reason records guest_ns",
     "vcpus": "listed examined up found_by rows start_ns spent_ns reason",
@@ -47,6 +50,8 @@ FIELDS = {
     " offset_high_ns rate_low_ppb rate_high_ppb exchanges exchange_min_ns tsc_adjust"
     " differences difference warps warp_max_cycles verdict reason",
     "warp": "vcpus reads warps max_cycles max_ns",
+    "evidence": "source finding points_to",
+    "identity": "conclusion confidence hypervisor platform against impersonation",
 }
 KINDS = list(FIELDS)
 

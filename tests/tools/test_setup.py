@@ -59,6 +59,14 @@ def test_only_what_is_missing_is_installed(machine, uid, sudo):
     assert install.endswith("install --no-install-recommends nasm qemu-system-x86")
 
 
+def test_what_images_need(machine):
+    status, said, apt = machine("image", PROGRAMS_BUT_QEMU)
+    assert status == 0
+    for program in ("grub-mkimage", "xorriso", "mformat", "qemu-img"):
+        assert program in said
+    assert {"grub-common", "xorriso", "mtools", "qemu-utils"} <= set(apt.split())
+
+
 def test_without_rights_the_command_to_type_is_printed(machine):
     status, said, apt = machine("run", PROGRAMS_BUT_QEMU, uid=1000)
     assert status == 1

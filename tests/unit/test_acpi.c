@@ -235,7 +235,8 @@ static void build(struct machine *machine)
     machine->hpet = table(machine, HPET, "HPET", 56);
     put_gas(machine->hpet + 40, 0, 0xfed00000);
     seal_table(machine->hpet);
-    machine->ssdt = table(machine, SSDT, "SSDT", 100); // its checksum is never looked at
+    machine->ssdt = table(machine, SSDT, "SSDT", 100);
+    seal_table(machine->ssdt);
 }
 
 // Parses the machine, and takes it away.
@@ -272,8 +273,8 @@ static void assert_whole(const struct acpi_tables *tables)
     assert_int_equal(tables->pm_timer_bits, 24);
     assert_int_equal(tables->pm1a_control_port, 0x604);
     assert_int_equal(tables->pm1b_control_port, 0x704);
-    assert_true(tables->has_reset);
-    assert_int_equal(tables->reset_port, 0xcf9);
+    assert_false(tables->reset.is_memory);
+    assert_int_equal(tables->reset.address, 0xcf9);
     assert_int_equal(tables->reset_value, 0x0f);
     assert_true(tables->has_s5);
     assert_int_equal(tables->s5_type_a, 5);
@@ -742,7 +743,7 @@ static void test_reduced_hardware(void **state)
     assert_int_equal(tables.pm_timer_port, 0);
     assert_int_equal(tables.pm1a_control_port, 0);
     assert_int_equal(tables.pm1b_control_port, 0);
-    assert_true(tables.has_reset);
+    assert_int_equal(tables.reset.address, 0xcf9);
     assert_true(tables.has_s5);
     assert_int_equal(tables.problem_count, 0);
 }
@@ -774,16 +775,66 @@ static void test_the_reset_register(void **state)
     (void)state;
     struct acpi_tables tables = WITH_FADT({112, 0, 4});
 
-    assert_false(tables.has_reset);
+    assert_int_equal(tables.reset.address, 0);
+    assert_false(tables.reset.is_memory);
     tables = WITH_FADT({116, 0, 1}); // memory
-    assert_false(tables.has_reset);
+    assert_int_equal(tables.reset.address, 0xcf9);
+    assert_true(tables.reset.is_memory);
+    tables = WITH_FADT({120, 0xfea00202, 8}, {116, 0, 1});
+    assert_int_equal(tables.reset.address, 0xfea00202);
     tables = WITH_FADT({116, 2, 1}); // PCI configuration space
-    assert_false(tables.has_reset);
+    assert_int_equal(tables.reset.address, 0);
     tables = WITH_FADT({120, 0, 8});
-    assert_false(tables.has_reset);
+    assert_int_equal(tables.reset.address, 0);
     tables = WITH_FADT({120, 0x10cf9, 8});
-    assert_false(tables.has_reset);
+    assert_int_equal(tables.reset.address, 0);
     assert_int_equal(tables.problem_count, 0);
+}
+
+// A FADT of ACPI 6, as microvm, Firecracker and Cloud Hypervisor have it.
+static void test_a_long_fadt(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {276, 275, 256, 255};
+
+    for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+        struct machine machine;
+        build(&machine);
+        uint8_t *fadt = table(&machine, 0x300000, "FACP", lengths[i]);
+        memcpy(fadt + 36, machine.fadt + 36, 244 - 36);
+        fadt[8] = 6;
+        put(fadt + 112, 1u << 20 | 1u << 10, 4);
+        if (lengths[i] >= 256)
+            put_gas(fadt + 244, 0, 0xfea00200);
+        if (lengths[i] >= 276)
+            memcpy(fadt + 268, "FIRECKVM", 8);
+        seal_table(fadt);
+        put(machine.xsdt + 36, 0x300000, 8);
+        seal_table(machine.xsdt);
+        struct acpi_tables tables = finish(&machine);
+        assert_int_equal(tables.fadt_revision, 6);
+        assert_string_equal(tables.hypervisor, lengths[i] >= 276 ? "FIRECKVM" : "");
+        assert_int_equal(tables.sleep_control.address, lengths[i] >= 256 ? 0xfea00200 : 0);
+        assert_int_equal(tables.sleep_control.is_memory, lengths[i] >= 256);
+        assert_int_equal(tables.problem_count, 0);
+    }
+}
+
+static void test_the_waet(void **state)
+{
+    (void)state;
+    struct machine machine;
+
+    build(&machine);
+    memcpy(machine.ssdt, "WAET", 4);
+    memcpy(machine.ssdt + 10, "BOCHS ", 6);
+    machine.ssdt[36] = 2;
+    seal_table(machine.ssdt);
+    struct acpi_tables tables = finish(&machine);
+    assert_true(tables.has_waet);
+    assert_int_equal(tables.waet_flags, 2);
+    assert_string_equal(tables.tables[0].oem_id, "MAKER ");
+    assert_string_equal(tables.tables[1].oem_id, "BOCHS ");
 }
 
 static void test_a_fadt_ends_where_it_says(void **state)
@@ -806,7 +857,7 @@ static void test_a_fadt_ends_where_it_says(void **state)
         seal_table(machine.xsdt);
         struct acpi_tables tables = finish(&machine);
         assert_int_equal(tables.problem_count, 0);
-        assert_int_equal(tables.has_reset, length >= 129);
+        assert_int_equal(tables.reset.address != 0, length >= 129);
         assert_int_equal(tables.pm1a_control_port, length >= 184 ? 0x1004 : 0x604);
         assert_int_equal(tables.pm1b_control_port, length >= 196 ? 0x2004 : 0x704);
         assert_int_equal(tables.pm_timer_port, length >= 220 ? 0xb008 : 0x608);
@@ -958,6 +1009,34 @@ static void test_long_packages(void **state)
         assert_int_equal(tables.s5_type_b, 6);
         tables = with_aml(aml, end - 1); // it ends beyond the DSDT
         assert_false(tables.has_s5);
+    }
+}
+
+// \\_S5 may also be in an SSDT, of which there are many.
+static void test_sleep_types_in_an_ssdt(void **state)
+{
+    (void)state;
+    struct machine machine;
+
+    for (unsigned i = 0; i < 4; i++) {
+        build(&machine);
+        machine.dsdt[36 + 15] = 'X'; // no longer _S5_
+        if (i != 1)
+            seal_table(machine.dsdt);
+        memcpy(machine.ssdt + 36, "\010_S5_\022\004\002\001\000", 10);
+        seal_table(machine.ssdt);
+        if (i == 2)
+            machine.ssdt[9]++;
+        if (i == 3) { // an SSDT that comes before the FADT
+            put(machine.xsdt + 36, SSDT, 8);
+            put(machine.xsdt + 36 + 8, FADT, 8);
+            seal_table(machine.xsdt);
+        }
+        struct acpi_tables tables = finish(&machine);
+        assert_int_equal(tables.has_s5, i != 2);
+        assert_int_equal(tables.problem_count, i == 1 || i == 2);
+        if (tables.has_s5)
+            assert_int_equal(tables.s5_type_a * 10 + tables.s5_type_b, 10);
     }
 }
 
@@ -1148,7 +1227,7 @@ static void assert_in_bounds(const struct acpi_tables *tables)
     assert_true(!tables->has_s5 || (tables->s5_type_a <= 7 && tables->s5_type_b <= 7));
     assert_true(!tables->has_hpet || tables->hpet_address);
     assert_true(tables->found || tables->table_count == 0);
-    assert_true(tables->has_fadt || (!tables->pm_timer_port && !tables->has_reset));
+    assert_true(tables->has_fadt || (!tables->pm_timer_port && !tables->reset.address));
     assert_true(tables->has_madt || tables->cpus == 0);
 }
 
@@ -1202,6 +1281,9 @@ int main(void)
         cmocka_unit_test(test_sleep_types),
         cmocka_unit_test(test_no_sleep_types),
         cmocka_unit_test(test_long_packages),
+        cmocka_unit_test(test_sleep_types_in_an_ssdt),
+        cmocka_unit_test(test_a_long_fadt),
+        cmocka_unit_test(test_the_waet),
         cmocka_unit_test(test_a_large_dsdt),
         cmocka_unit_test(test_the_hpet_table),
         cmocka_unit_test(test_madt_entries_that_lie),

@@ -55,7 +55,10 @@ static void test_defaults(void **state)
     assert_int_equal(options.clock_count, 0);
     assert_int_equal(options.com1, SINK_TEXT);
     assert_int_equal(options.com2, SINK_JSON);
-    assert_int_equal(options.debugcon, 0);
+    assert_int_equal(options.com3, 0);
+    assert_int_equal(options.com4, 0);
+    assert_int_equal(options.pciserial, SINK_AUTO);
+    assert_int_equal(options.debugcon, SINK_AUTO);
     assert_int_equal(options.screen, SINK_TEXT);
     assert_int_equal(options.expect_count, 0);
     assert_int_equal(options.exit, EXIT_AUTO);
@@ -190,6 +193,21 @@ static unsigned com2(const struct options *options)
     return options->com2;
 }
 
+static unsigned com3(const struct options *options)
+{
+    return options->com3;
+}
+
+static unsigned com4(const struct options *options)
+{
+    return options->com4;
+}
+
+static unsigned pciserial(const struct options *options)
+{
+    return options->pciserial;
+}
+
 static unsigned debugcon(const struct options *options)
 {
     return options->debugcon;
@@ -208,7 +226,10 @@ static void test_sinks(void **state)
         unsigned (*get)(const struct options *options);
     } sinks[] = {{"com1=", "text", com1},
                  {"com2=", "json", com2},
-                 {"debugcon=", "off", debugcon},
+                 {"com3=", "off", com3},
+                 {"com4=", "off", com4},
+                 {"pciserial=", "auto", pciserial},
+                 {"debugcon=", "auto", debugcon},
                  {"screen=", "text", screen}};
     static const struct {
         const char *value;
@@ -240,10 +261,24 @@ static void test_sinks(void **state)
             text_print(word, sizeof(word), "%s%s", sinks[i].key, wrong[j]);
             text_print(used, sizeof(used), "%s%s", sinks[i].key, sinks[i].initial);
             struct options options = parse(word);
-            assert_one_error(&options, word, "text, json, text+json, tap or off", used);
+            assert_one_error(&options, word,
+                             sinks[i].get(&defaults) == SINK_AUTO
+                                 ? "auto, text, json, text+json, tap or off"
+                                 : "text, json, text+json, tap or off",
+                             used);
             assert_int_equal(sinks[i].get(&options), sinks[i].get(&defaults));
         }
     }
+}
+
+static void test_sinks_that_come_by_themselves(void **state)
+{
+    (void)state;
+    struct options options = parse("pciserial=auto debugcon=auto");
+
+    assert_int_equal(options.error_count, 0);
+    options = parse("com3=auto");
+    assert_one_error(&options, "com3=auto", "text, json, text+json, tap or off", "com3=off");
 }
 
 static unsigned stop(const struct options *options)
@@ -422,9 +457,9 @@ static void test_expect(void **state)
         {"clock:hpet:backwards", EXPECT_CLOCK, "hpet", "backwards", 0},
         {"clock:hpet:disabled", EXPECT_CLOCK, "hpet", "disabled", 0},
         {"clock:hpet:unused", EXPECT_CLOCK, "hpet", "unused", 0},
-        {"check:max-leaf:pass", EXPECT_CHECK, "max-leaf", "pass", 0},
-        {"check:max-leaf:fail", EXPECT_CHECK, "max-leaf", "fail", 0},
-        {"check:max-leaf:skip", EXPECT_CHECK, "max-leaf", "skip", 0},
+        {"check:present-bit:pass", EXPECT_CHECK, "present-bit", "pass", 0},
+        {"check:max-leaf-plausible:fail", EXPECT_CHECK, "max-leaf-plausible", "fail", 0},
+        {"check:claims-agree:skip", EXPECT_CHECK, "claims-agree", "skip", 0},
         {"claim:1234567890123456789012345678901:absent", EXPECT_CLAIM,
          "1234567890123456789012345678901", "absent", 0},
     };
@@ -450,7 +485,7 @@ static void test_wrong_expect(void **state)
     static const char claim[] = "claim:SOURCE:ok|off|inconclusive|absent";
     static const char clock[] =
         "clock:NAME:live|coarse|absent|dead|stuck|backwards|disabled|unused";
-    static const char check[] = "check:ID:pass|fail|skip";
+    static const char check[] = "check:ID:pass|fail|skip, ID as checks=list says";
     static const struct {
         const char *item, *expected;
     } wrong[] = {
@@ -481,7 +516,8 @@ static void test_wrong_expect(void **state)
         {"claim:12345678901234567890123456789012:ok", claim},
         {"clock:hpet:ok", clock},
         {"clock:hpet", clock},
-        {"check:x:ok", check},
+        {"check:present-bit:ok", check},
+        {"check:max-leaf:pass", check},
         {"check", check},
     };
 
@@ -529,8 +565,12 @@ static void test_unknown_words(void **state)
     (void)state;
     static const char *const words[] = {"WINDOW=10ms", "windows=10ms", "windo=10ms", "=5", "=",
                                         "quiet=",      "consol=x",     "dummy=1",    "/=x"};
-    static const char expected[] = "key=value with a key that docs/options.md lists";
+    // All keys are named, whichever there are: the first and the last, and nothing was cut.
+    char expected[sizeof(((struct options *)NULL)->errors[0].expected)];
 
+    text_print(expected, sizeof(expected), "%s", parse("x=1").errors[0].expected);
+    assert_true(text_starts_with(expected, "key=value, the key one of window, precision, "));
+    assert_string_equal(expected + text_length(expected) - 7, ", fault");
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         struct options options = parse(words[i]);
         assert_one_error(&options, words[i], expected, "nothing");
@@ -777,6 +817,7 @@ int main(void)
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_precision_and_tolerance),
         cmocka_unit_test(test_sinks),
+        cmocka_unit_test(test_sinks_that_come_by_themselves),
         cmocka_unit_test(test_choices),
         cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_expect),

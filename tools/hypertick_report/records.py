@@ -92,7 +92,8 @@ class Run:
     @property
     def strict(self) -> bool:
         """Did the options make nominal claims and checks decide?"""
-        words = (self.start or {}).get("options", "").split()
+        lines = [record["line"] for record in self.records("options")]
+        words = " ".join(lines or [(self.start or {}).get("options", "")]).split()
         given = [word for word in words if word.startswith("strict=")]
         return bool(given) and given[-1] == "strict=on"
 

@@ -1,4 +1,4 @@
-// What Xen states: leaf base + 3 (Xen public/arch-x86/cpuid.h, "Leaf 4") and the time page.
+// What Xen states in CPUID: leaf base + 3. Xen public/arch-x86/cpuid.h, "Leaf 4".
 #include "kernel/xen.h"
 
 #include "kernel/claims/claims.h"
@@ -7,7 +7,6 @@
 #define LEAF_SOURCE  "xen-leaf"
 #define SCALE_SOURCE "xen-leaf-scale"
 #define HOST_SOURCE  "xen-leaf-host"
-#define TIME_SOURCE  "xen-time"
 
 #define TIME_LEAF          3 // from the base
 #define MODE_EMULATED      1 // EAX of sub-leaf 0, bit 0
@@ -21,13 +20,6 @@ static void state_khz(struct claim *claim, const char *source, bool nominal, uin
     uint64_t rate = (uint64_t)khz * MILLIHERTZ_PER_KHZ;
 
     claim_stated(claim, source, CLAIM_TSC, nominal, rate, MILLIHERTZ_PER_KHZ, "%s", rests_on);
-}
-
-static void state_scale(struct claim *claim, const char *source, uint32_t mul, int8_t shift)
-{
-    uint64_t granularity, rate = pvclock_millihertz(mul, shift, &granularity);
-
-    claim_stated(claim, source, CLAIM_TSC, false, rate, granularity, "0x%x, shift %d", mul, shift);
 }
 
 static size_t collect_xen_leaf(const struct platform *platform, struct claim *out, size_t max)
@@ -62,30 +54,10 @@ static size_t collect_xen_leaf(const struct platform *platform, struct claim *ou
                words.eax & MODE_EMULATED ? ", emulated" : "", words.edx);
     state_khz(&out[0], LEAF_SOURCE, false, words.ecx, text);
     words = cpuid_read(&platform->cpuid, leaf, 1);
-    state_scale(&out[1], SCALE_SOURCE, words.ecx, (int8_t)words.edx);
+    claim_scaled(&out[1], SCALE_SOURCE, words.ecx, (int8_t)words.edx);
     state_khz(&out[2], HOST_SOURCE, true, cpuid_read(&platform->cpuid, leaf, 2).eax,
               "the host's own TSC");
     return 3;
 }
 
-static size_t collect_xen_time(const struct platform *platform, struct claim *out, size_t max)
-{
-    char reason[CLAIM_RANGE_SIZE];
-    struct pvclock_time time;
-
-    if (!scan_block_signed(&platform->scan, XEN_SIGNATURE))
-        return claim_foreign(out, max, TIME_SOURCE, false, "no Xen leaves");
-    if (max < 1)
-        return 0;
-    if (!xen_time_enable(platform, reason, sizeof(reason)))
-        claim_absent(out, TIME_SOURCE, CLAIM_TSC, false, "%s", reason);
-    else if (!xen_time_snapshot(&time))
-        claim_absent(out, TIME_SOURCE, CLAIM_TSC, false, "its page %s",
-                     time.version ? "is being written without end" : "was never written");
-    else
-        state_scale(out, TIME_SOURCE, time.mul, time.shift);
-    return 1;
-}
-
 const struct claim_source claim_xen_leaf = {.name = LEAF_SOURCE, .collect = collect_xen_leaf};
-const struct claim_source claim_xen_time = {.name = TIME_SOURCE, .collect = collect_xen_time};

@@ -1,0 +1,8 @@
+// VMware's backdoor port, which QEMU answers, too.
+#pragma once
+
+#include "kernel/platform.h"
+
+// Does port 0x5658 answer GETVERSION? Asked only where a hypervisor is present that is VMware, KVM,
+// QEMU TCG or does not say: elsewhere it would be a read of who knows what.
+bool vmware_port_answers(const struct platform *platform);

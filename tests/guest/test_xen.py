@@ -1,0 +1,90 @@
+"""A real Xen, with the image as its PVH dom0: a guest with no PIT, no HPET and no PM timer."""
+
+import pytest
+
+import records
+import xen
+from qemu import INCONCLUSIVE
+
+SHORT = "window=50ms"
+# 1 GHz exactly, for every clock: QEMU counts instructions, 2^5 ns each.
+ICOUNT = ["-icount", "shift=5,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]
+XEN_CLAIMS = ("xen-leaf", "xen-leaf-scale", "xen-leaf-host", "xen-time")
+
+
+@pytest.fixture(scope="module")
+def short(xen_image):
+    return xen.boot(xen_image, SHORT)
+
+
+def test_the_hypervisor(short):
+    assert short.start["boot"] == "pvh"
+    assert short.start["options"] == f"com1=json {SHORT}"
+    assert short.hypervisor["vendor"] == "Xen"
+    assert short.hypervisor["present"] is True
+    assert short.hypervisor["signature"] == "XenVMMXenVMM"
+    blocks = short.records("block")
+    assert [(block["base"], block["known"]) for block in blocks] == [("0x40000000", "Xen")]
+    scans = {scan["scan"]: scan for scan in short.records("scan")}
+    assert scans["blocks16"]["found"] == scans["blocks256"]["found"] == 1
+
+
+def test_its_claims_agree(short):
+    """Its leaf's three rates and its clock page, by hypercall, are one rate."""
+    rates = {}
+    for source in XEN_CLAIMS:
+        claim = short.claim(source)
+        assert claim["status"] == "present", claim
+        assert claim["nominal"] is (source == "xen-leaf-host")
+        rates[source] = claim["hz"]
+    assert rates["xen-leaf"] % 1000 == 0
+    assert max(rates.values()) - min(rates.values()) <= 1000
+    assert rates["xen-time"] == rates["xen-leaf-scale"]
+    assert "emulated" in short.claim("xen-leaf")["reason"]  # QEMU TCG has no invariant TSC
+    # The outer QEMU's port shines through to dom0. It must not be asked.
+    assert short.claim("vmware-port")["reason"] == "neither VMware nor QEMU"
+    pairs = [r for r in short.records("compare") if {r["a"], r["b"]} <= set(XEN_CLAIMS)]
+    assert len(pairs) == 6
+    assert all(pair["agree"] for pair in pairs)
+
+
+def test_without_timers_the_report_says_so(short):
+    for clock in ("pit", "hpet", "pmtimer", "pvclock", "hyperv-refcount"):
+        assert short.clock(clock)["status"] == "absent"
+        assert short.clock(clock)["reason"]
+    assert short.measurement("all")["estimate_hz"] is None
+    assert all(verdict["verdict"] == "inconclusive" for verdict in short.records("verdict"))
+    assert short.end["result"] == "inconclusive"
+    assert short.end["reason"] == "no reference clock of known rate is live"
+
+
+def test_the_leaf_holds_against_the_clock_there_is(xen_image):
+    """The CMOS clock is left, which a long window can use."""
+    run = xen.boot(xen_image, "window=3s tolerance=1000ppm", ICOUNT)
+    assert run.end["result"] == "pass"
+    assert run.clock("rtc")["status"] == "live"
+    measured = run.measurement("all")
+    assert measured["low_hz"] <= 10**9 <= measured["high_hz"]
+    for source in XEN_CLAIMS:
+        assert abs(run.claim(source)["hz"] - 10**9) <= 1000
+        assert run.verdict(source)["verdict"] == "ok"
+
+
+def test_the_text_on_com1(xen_image):
+    status, com1, _ = xen.run(xen_image, f"com1=text {SHORT}", "com2")
+    assert status == INCONCLUSIVE
+    lines = com1.splitlines()
+    assert ", booted by pvh" in lines[0]
+    assert "Hypervisor: Xen" in lines
+    assert lines[-1] == "INCONCLUSIVE: no reference clock of known rate is live"
+
+
+def test_with_port_0xe9_alone(xen_image):
+    """Xen keeps the UART of its console for itself; what dom0 writes to port 0xE9 it prints there."""
+    status, com1, _ = xen.run(xen_image, f"com1=json debugcon=json {SHORT}", "com1")
+    assert status == INCONCLUSIVE
+    run = records.load(xen.said_by_guest(com1), "console")
+    assert run.start["boot"] == "pvh"
+    assert run.hypervisor["vendor"] == "Xen"
+    assert run.end["result"] == "inconclusive"
+    assert not any(line.startswith('{"record"') for line in com1.splitlines())
