@@ -58,6 +58,8 @@ FIELDS = {
     "warp": "vcpus reads warps max_cycles max_ns",
     "evidence": "source finding points_to",
     "identity": "conclusion confidence hypervisor platform against impersonation",
+    "exception": "name r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx rax vector error rip cs"
+    " rflags rsp ss cr2",
     "monitor": "windows duration_ns low_hz high_hz estimate_hz raw_low_hz raw_high_hz stretches"
     " rate_changes steps largest_step_ns largest_step_clock gaps longest_gap_ns monotonic",
     "gap": "window at_ns after_ns length_ns lost",
