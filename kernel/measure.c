@@ -598,6 +598,7 @@ void measure_forget(struct measurement *measurement)
         if (!run->sampled)
             continue;
         track_forget(&run->track);
+        slice_forget(&run->slice);
         run->first_cycles = run->track.open ? run->track.began : now_cycles(measurement);
     }
 }

@@ -1,11 +1,13 @@
 #include "kernel/monitor.h"
 
+#include "kernel/claims/claims.h"
 #include "lib/text.h"
 #include "lib/wide.h"
 
 struct run {
     struct monitor *monitor;
     struct measurement *measurement;
+    const struct platform *platform;
     const struct options *options;
     struct claim *claims;
     size_t claim_count;
@@ -169,6 +171,9 @@ static void tell_incident(const struct run *run, const struct incident *incident
         monitor->rate_changes++;
         begin_stretch(run);
     }
+    // A step of a reference clock has nothing to do with them.
+    if (kind != MONITOR_STEP || incident->tsc_possible || !incident->clocks_possible)
+        monitor->reread = true;
     monitor->window_incidents++;
     run->listener->incident(measurement, incident, kind, ++monitor->incidents);
     measure_keep(measurement);
@@ -217,6 +222,7 @@ static void tell_gaps(const struct run *run)
         measurement->gap_count--;
         note_gap(run->monitor, to_ns(measurement, gap.before_cycles - gap.after_cycles));
         run->monitor->window_gaps++;
+        run->monitor->reread = true;
         run->listener->gap(measurement, &gap);
         measure_keep(measurement);
     }
@@ -241,6 +247,40 @@ static bool is_crossed(const struct measurement *measurement)
             return true;
     }
     return false;
+}
+
+static const struct claim *find_again(const struct claim *claim, const struct claim *among,
+                                      size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (among[i].clock == claim->clock && text_equal(among[i].source, claim->source))
+            return &among[i];
+    return NULL;
+}
+
+// After what may have been a migration: reads the claims again, and takes over what they say now.
+static void reread(const struct run *run)
+{
+    static struct claim again[CLAIMS_MAX];
+    bool changed = false;
+
+    run->monitor->reread = false;
+    size_t count = claims_collect(run->platform, again, CLAIMS_MAX);
+    measure_keep(run->measurement);
+    for (size_t i = 0; i < run->claim_count; i++) {
+        struct claim *claim = &run->claims[i];
+        const struct claim *now = find_again(claim, again, count);
+        if (!now || (now->present == claim->present && now->millihertz == claim->millihertz))
+            continue;
+        run->listener->reread(run->measurement, claim, now);
+        measure_keep(run->measurement);
+        *claim = *now;
+        run->monitor->judged[i].known = false;
+        changed = true;
+    }
+    if (!changed)
+        run->listener->reread(run->measurement, NULL, NULL);
+    measure_keep(run->measurement);
 }
 
 static struct monitor_window describe(struct monitor *monitor,
@@ -289,9 +329,16 @@ static void finish_window(const struct run *run)
     run->listener->window(measurement, &window);
     measure_next(measurement);
     measure_conclude(measurement);
+    uint64_t rate = measurement->tsc_millihertz, timing = measurement->timing_millihertz;
+    if (measurement->decided && (rate > timing + timing / 1024 || rate < timing - timing / 1024)) {
+        measurement->timing_millihertz = rate;
+        measurement->window_cycles = rate_ns_to_cycles(run->options->window_ns, rate);
+    }
     // While a break is not sized, what was proven before it is needed.
     if (measurement->pending == SIZE_MAX && is_crossed(measurement))
         begin_stretch(run);
+    if (run->monitor->reread)
+        reread(run);
 }
 
 static bool used_up(const struct run *run)
@@ -309,7 +356,8 @@ void monitor_run(struct monitor *monitor, struct measurement *measurement,
                  const struct platform *platform, struct claim *claims, size_t claim_count,
                  const struct monitor_listener *listener)
 {
-    struct run run = {monitor, measurement, &platform->options, claims, claim_count, listener};
+    struct run run = {monitor, measurement, platform, &platform->options,
+                      claims,  claim_count, listener};
 
     memset(monitor, 0, sizeof(*monitor));
     monitor->monotonic = true;
@@ -329,6 +377,8 @@ void monitor_run(struct monitor *monitor, struct measurement *measurement,
     look(&run);
     if (is_crossed(measurement))
         begin_stretch(&run);
+    if (monitor->reread)
+        reread(&run);
     monitor->duration_ns = measurement->window_at_ns;
     put_aside(&run);
     if (!monitor->rate_ns)

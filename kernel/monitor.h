@@ -31,6 +31,9 @@ struct monitor_listener {
     void (*incident)(const struct measurement *measurement, const struct incident *incident,
                      enum monitor_incident kind, uint64_t number);
     void (*gap)(const struct measurement *measurement, const struct gap *gap);
+    // The claims were read again. Once for each that changed, or, with NULL, if none did.
+    void (*reread)(const struct measurement *measurement, const struct claim *old,
+                   const struct claim *now);
 };
 
 struct monitor {
@@ -56,7 +59,9 @@ struct monitor {
     bool previous_known;
     struct rate_interval previous; // window
     unsigned window_incidents, window_gaps;
-    // The judgement of each claim in the stretches before the last one.
+    bool reread; // something happened after which the claims may be others
+    // The judgement of each claim, since it was last found to be another one, in the stretches
+    // before the last one.
     struct {
         bool known;
         uint64_t window_ns; // of the stretch that it is from

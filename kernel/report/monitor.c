@@ -90,7 +90,46 @@ static void on_gap(const struct measurement *measurement, const struct gap *gap)
               lost[0] ? "; begun anew: " : "", lost);
 }
 
-const struct monitor_listener report_monitor_live = {on_window, on_incident, on_gap};
+static void record_hertz(const char *key, const struct claim *claim)
+{
+    if (claim && claim->present)
+        record_decimal(key, claim->millihertz, 3);
+    else
+        record_null(key);
+}
+
+static const char *show_hertz(char megahertz[DECIMAL_SIZE], const struct claim *claim)
+{
+    return claim->present ? text_decimal(megahertz, claim->millihertz, 9, 6) : "none";
+}
+
+static void on_reread(const struct measurement *measurement, const struct claim *old,
+                      const struct claim *now)
+{
+    char before[DECIMAL_SIZE], after[DECIMAL_SIZE];
+
+    emit_record("reread");
+    record_u64("window", measurement->window);
+    record_u64("at_ns", measurement->window_at_ns);
+    record_bool("changed", old);
+    if (old) {
+        record_string("source", old->source);
+        record_string("clock", claim_clock_word(old->clock));
+    } else {
+        record_null("source");
+        record_null("clock");
+    }
+    record_hertz("from_hz", old);
+    record_hertz("to_hz", now);
+    emit_record_end();
+    if (old)
+        emit_text("  claim %s of the %s changed: from %s to %s MHz\n", old->source,
+                  claim_clock_word(old->clock), show_hertz(before, old), show_hertz(after, now));
+    else
+        emit_text("  claims read again: unchanged\n");
+}
+
+const struct monitor_listener report_monitor_live = {on_window, on_incident, on_gap, on_reread};
 
 static void record_summary(const struct monitor *monitor, const char *step_clock)
 {

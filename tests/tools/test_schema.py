@@ -63,6 +63,7 @@ FIELDS = {
     "monitor": "windows duration_ns low_hz high_hz estimate_hz raw_low_hz raw_high_hz stretches"
     " rate_changes steps largest_step_ns largest_step_clock gaps longest_gap_ns monotonic",
     "gap": "window at_ns after_ns length_ns lost",
+    "reread": "window at_ns changed source clock from_hz to_hz",
 }
 KINDS = list(FIELDS)
 
