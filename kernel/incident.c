@@ -6,6 +6,7 @@
 // are tested against these intervals. docs/estimator.md has the reasoning.
 #include "kernel/measure.h"
 
+#include "lib/text.h"
 #include "lib/wide.h"
 
 // Rounds after a break before the offsets are taken: enough for narrow brackets on this side, few
@@ -22,15 +23,30 @@ static struct incident *add(struct measurement *measurement, uint64_t after, uin
     memset(incident, 0, sizeof(*incident));
     incident->after_cycles = after;
     incident->before_cycles = before;
+    incident->window = measurement->window;
+    incident->window_began = measurement->window_began;
+    incident->window_at_ns = measurement->window_at_ns;
     measurement->incident_count++;
     return incident;
+}
+
+// Was nothing read for a while, where the break may be?
+static void look_for_quiet(const struct measurement *measurement, struct incident *incident)
+{
+    uint64_t after = measurement->quiet_after, before = measurement->quiet_before;
+
+    if (before > incident->after_cycles && after < incident->before_cycles &&
+        before - after > incident->gap_cycles)
+        incident->gap_cycles = before - after;
 }
 
 static void cut(struct measurement *measurement, uint64_t sound_until)
 {
     for (size_t i = 0; i < measurement->count; i++)
-        if (measurement->clocks[i].sampled)
+        if (measurement->clocks[i].sampled) {
             track_break(&measurement->clocks[i].track, sound_until);
+            slice_break(&measurement->clocks[i].slice, sound_until);
+        }
 }
 
 // Thousandths of a tick in TSC cycles at slope p, rounded away from zero or towards it.
@@ -67,6 +83,20 @@ static void drop_ambiguous(const struct measurement *measurement, struct inciden
     }
 }
 
+// Do the rates before and after the break exclude each other? Gives what both lie in.
+static bool changed_rate(const struct track *track, struct slope *low, struct slope *high)
+{
+    const struct envelope *after = &track->envelope;
+
+    if (!track->open || !track->low.cycles || !track->high.cycles || !envelope_bounded(after))
+        return false;
+    *low = slope_less(after->low, track->low) ? after->low : track->low;
+    *high = slope_less(track->high, after->high) ? after->high : track->high;
+    return slope_less(after->high, track->low) || slope_less(track->high, after->low);
+}
+
+static void attribute(struct measurement *measurement, struct incident *incident);
+
 static void take_offsets(struct measurement *measurement)
 {
     struct incident *incident = &measurement->incidents[measurement->pending];
@@ -79,10 +109,14 @@ static void take_offsets(struct measurement *measurement)
         const struct clock_run *run = &measurement->clocks[i];
         struct slope low, high;
         int64_t least, most;
-        // The rate proven elsewhere in the window; without one the examination's will do.
-        if (!run->sampled)
+        // The rate proven elsewhere in the window; without one the examination's will do. A clock
+        // that is computed from the TSC steps along with it.
+        if (!run->sampled || text_equal(run->info.independence, CLOCK_DERIVED))
             continue;
-        if (!track_enclosure(&run->track, &low, &high) || slope_less(high, low)) {
+        if (changed_rate(&run->track, &low, &high)) {
+            incident->changed |= 1u << i;
+            // Either rate, on either side: a step is claimed only if neither explains the offset.
+        } else if (!track_enclosure(&run->track, &low, &high) || slope_less(high, low)) {
             low = run->probe_low;
             high = run->probe_high;
             if (!low.ticks || !high.ticks)
@@ -97,6 +131,7 @@ static void take_offsets(struct measurement *measurement)
         incident->offsets[i].most_cycles = cycles_of(most, most < 0 ? high : low, most > 0);
     }
     drop_ambiguous(measurement, incident);
+    attribute(measurement, incident);
 }
 
 // A coarse clock that contradicts itself by less than its granularity is coarser than its
@@ -108,6 +143,7 @@ static bool is_coarser(struct clock_run *run)
     struct track_config config = run->track.config;
     run->step_ticks = config.step = 2 * config.step;
     track_reset(&run->track, &config);
+    slice_reset(&run->slice, config.step);
     run->first_cycles = UINT64_MAX;
     return true;
 }
@@ -126,12 +162,14 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
         incident->merged = true;
         if (incident->before_cycles < cycles)
             incident->before_cycles = cycles;
+        look_for_quiet(measurement, incident);
         cut(measurement, incident->after_cycles);
         return;
     }
     struct incident *incident = add(measurement, after, cycles);
     incident->seen = 1u << index;
     incident->first = index;
+    look_for_quiet(measurement, incident);
     cut(measurement, after);
     if (measurement->incident_count <= INCIDENTS_MAX) {
         measurement->pending = measurement->incident_count - 1;
@@ -180,8 +218,9 @@ static void size_backwards(struct incident *incident, int64_t tsc_low, int64_t t
     incident->high_cycles = tsc_high - (int64_t)incident->back_cycles;
 }
 
-static void attribute(struct incident *incident, size_t count)
+static void attribute(struct measurement *measurement, struct incident *incident)
 {
+    size_t count = measurement->count;
     // A TSC that steps forward by D moves every clock's line down by D.
     int64_t tsc_low = INT64_MIN, tsc_high = INT64_MAX;
     unsigned moved = 0;
@@ -196,6 +235,7 @@ static void attribute(struct incident *incident, size_t count)
         if (!contains_zero(incident, i))
             moved |= 1u << i;
     }
+    incident->sized = true;
     if (incident->back_cycles) {
         size_backwards(incident, tsc_low, tsc_high);
         return;
@@ -212,6 +252,7 @@ static void attribute(struct incident *incident, size_t count)
         size_t i = (size_t)__builtin_ctz(incident->clocks_possible);
         incident->low_cycles = incident->offsets[i].least_cycles;
         incident->high_cycles = incident->offsets[i].most_cycles;
+        measurement->clocks[i].stepped = true;
     }
 }
 
@@ -219,7 +260,4 @@ void incident_conclude(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX)
         take_offsets(measurement);
-    for (size_t n = 0; n < measurement->incident_count && n < INCIDENTS_MAX; n++) {
-        attribute(&measurement->incidents[n], measurement->count);
-    }
 }

@@ -3,11 +3,14 @@
 
 #include "kernel/clock.h"
 #include "lib/claim.h"
+#include "lib/marks.h"
 #include "lib/rate.h"
+#include "lib/slice.h"
 #include "lib/track.h"
 
 #define CLOCKS_MAX    8
 #define INCIDENTS_MAX 8
+#define GAPS_MAX      4
 
 enum measurement_status {
     MEASUREMENT_NONE,    // not sampled, or too little to bound the rate
@@ -41,6 +44,11 @@ struct clock_run {
     struct rate_interval widened; // with the uncertainty of that nominal rate
     uint64_t limit_ppb; // narrowest bracket / window: no half-width can be proven below it
     uint64_t defect_ns; // how far the readings were from fitting one line
+    bool stepped;       // it, and nothing else, was proven to have stepped
+
+    struct slice slice;             // with duration=: the current window
+    struct marks marks;             // and a reading from the end of each, since its count is sure
+    uint64_t defect_kept_millitick; // the largest contradiction in the windows before
 
     struct track track; // last: it is large, and track_reset clears it when it is needed
 };
@@ -49,19 +57,33 @@ struct clock_run {
 struct incident {
     uint64_t after_cycles, before_cycles; // when, in cycles of the window
     unsigned seen;                        // bit i: the readings of clock i showed it
-    size_t first;                         // the clock that showed it first
-    bool merged;                          // more than one break came before the first was sized
+    unsigned changed; // bit i: against clock i the rates before and after it exclude each other
+    size_t first;     // the clock that showed it first
+    bool merged;      // more than one break came before the first was sized
+    bool sized;       // the offsets were taken, and the conclusion holds
+    uint64_t window;  // in which it was found
+    uint64_t window_began; // the cycle at which that began
+    uint64_t window_at_ns; // and the time
     struct {
         bool known;
         // Offset of the clock's line after against before, in TSC cycles.
         int64_t least_cycles, most_cycles;
     } offsets[CLOCKS_MAX];
     uint64_t back_cycles; // the TSC read lower than before, by this much; else 0
+    uint64_t gap_cycles;  // the longest time without a reading next to it
     // The conclusion:
     bool is_step;             // proven: some clock's offset excludes 0. Else a change of rate
     bool tsc_possible;        // the TSC may be the one that stepped
     unsigned clocks_possible; // bit i: clock i may be the one
     int64_t low_cycles, high_cycles; // signed size of the step of the TSC or of the clock
+};
+
+// A time in which no clock was read, since the guest did not run.
+struct gap {
+    uint64_t after_cycles, before_cycles;
+    uint64_t window, window_began, window_at_ns; // in which it began, as in an incident
+    unsigned lost; // bit i: how far clock i counted in it is not known
+    bool whole;    // every clock was read again since
 };
 
 struct measurement {
@@ -97,7 +119,23 @@ struct measurement {
     size_t pending; // incident that waits for readings after it, or SIZE_MAX
     unsigned pending_rounds;
     uint32_t random;
-    uint64_t round_cycles; // the narrowest brackets of the warm-up, together
+    uint64_t timing_millihertz; // the TSC's rate as the windows are timed by, 0: not known yet
+    uint64_t round_cycles;      // the narrowest brackets of the warm-up, together
+
+    // With duration=, see measure_slice:
+    bool repeats;
+    uint64_t window;           // its number, from 0
+    uint64_t window_began;     // cycles
+    uint64_t window_at_ns;     // the windows before took so long, each by its own rate
+    uint64_t window_cycles;    // how long it is to be
+    uint64_t window_samples;   // `samples` when it began
+    uint64_t began;            // cycle at which what `all` rests on began
+    uint64_t gap_limit_cycles; // a longer time without a reading is a gap; 0: not looked for
+    struct gap gaps[GAPS_MAX]; // that were not told yet
+    size_t gap_count;          // may exceed GAPS_MAX
+    // The last time without a reading of a fiftieth of that, or longer.
+    uint64_t quiet_after, quiet_before;
+    bool busy; // a report was written since the last reading
 
     size_t count;
     struct clock_run clocks[CLOCKS_MAX]; // last, for the same reason as their tracks
@@ -111,6 +149,30 @@ void measure_probe(struct measurement *measurement, const struct platform *platf
 void measure_window(struct measurement *measurement, const struct options *options,
                     const struct claim *claims, size_t claim_count,
                     void (*progress)(unsigned percent));
+
+// The same in parts, for windows that follow one another (kernel/monitor.h).
+//
+// Chooses what is sampled, and warms up. False where nothing can be measured; `undecided` says why.
+bool measure_begin(struct measurement *measurement, const struct options *options);
+// One more window, without a gap to the one before: the last reading of each clock in that is its
+// first one in this. `look` is called after every round in which `incidents` or `gaps` got one that
+// is ready. False if the TSC stopped.
+bool measure_slice(struct measurement *measurement, const struct options *options,
+                   void (*look)(void *context), void *context);
+// Between two windows, after something that took time: reads all clocks once, so that the stream
+// has no gap.
+void measure_keep(struct measurement *measurement);
+// Begins the next one, where the last one ended.
+void measure_next(struct measurement *measurement);
+// What the current window tells, in `all` and the clocks' results; and what was proven before the
+// last break, and not yet forgotten. measure_conclude then turns them back into what the whole
+// stream tells since measure_forget was called last.
+void measure_conclude_slice(struct measurement *measurement);
+void measure_conclude_closed(struct measurement *measurement);
+// The rate changed: what was proven of it so far holds no longer.
+void measure_forget(struct measurement *measurement);
+// The end of the last window.
+void measure_end(struct measurement *measurement);
 
 // From here: the parts of the above, one file each.
 
@@ -136,9 +198,10 @@ void slow_conclude(struct clock_run *run, uint64_t tsc_millihertz, uint64_t cycl
 void incident_open(struct measurement *measurement, size_t index, uint64_t cycles);
 // The TSC went back by `cycles` at window cycle `at`.
 void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles);
-// Called once a round; closes the pending incident when enough readings have followed.
+// Called once a round; sizes and attributes the pending incident when enough readings have
+// followed.
 void incident_round(struct measurement *measurement);
-// Closes what is pending and attributes every incident.
+// Does so with what is still pending.
 void incident_conclude(struct measurement *measurement);
 
 // kernel/conclude.c: enclosures, vote, combined rate, bus rate from what the tracks hold now.
