@@ -330,6 +330,12 @@ static struct skew *second_block(struct vcpu *vcpu)
     return &vcpu->second;
 }
 
+static void examine(struct vcpu *vcpu)
+{
+    smp_claims_collect(vcpu);
+    smp_rows_compare(vcpu);
+}
+
 // Enough for the narrowest of 256 to be near the least, and more where a verdict needs it.
 #define EXCHANGES_FIRST  256
 #define EXCHANGES_SECOND 4096
@@ -345,7 +351,8 @@ void smp_start(struct smp *out, const struct platform *platform)
     if (!smp->ran)
         return;
     smp->rows = smp_rows_collect(platform);
-    visit_those(VCPU_ABSENT, smp_rows_compare);
+    smp_claims_start(platform);
+    visit_those(VCPU_ABSENT, examine);
     for (size_t i = 1; i < smp->count; i++)
         if (__atomic_load_n(&smp->vcpus[i].arrived, __ATOMIC_ACQUIRE))
             smp->vcpus[i].status = VCPU_UP;
@@ -397,6 +404,7 @@ void smp_finish(struct smp *out, const struct options *options,
 
     if (!out->ran)
         return;
+    smp->skew_ns = options->skew_ns;
     if (measurement->tsc_millihertz)
         smp->limit_cycles = rate_ns_to_cycles(options->skew_ns, measurement->tsc_millihertz);
     smp_exchange(smp, second_block, EXCHANGES_SECOND);
@@ -407,8 +415,10 @@ void smp_finish(struct smp *out, const struct options *options,
     smp->verdict = smp->warped ? VERDICT_OFF : VERDICT_OK;
     for (size_t i = 0; i < smp->count; i++) {
         struct vcpu *vcpu = &smp->vcpus[i];
-        if (i && vcpu->status == VCPU_UP)
+        if (i && vcpu->status == VCPU_UP) {
             judge_vcpu(vcpu);
+            smp_claims_judge(vcpu, &smp->vcpus[0], options, measurement);
+        }
         if (severity(vcpu->verdict) > severity(smp->verdict))
             smp->verdict = vcpu->verdict;
     }

@@ -96,3 +96,16 @@ def test_without_a_local_apic():
 
 def test_kvm(kvm_pair_run):
     check(kvm_pair_run, 2)
+
+
+def test_the_clock_that_kvm_gives_to_each(kvm_pair_run):
+    """Both vCPUs have a page of KVM's clock, and it is one clock."""
+    claim = kvm_pair_run.records.claim("pvclock")
+    assert claim["status"] == "present"
+    first, second = kvm_pair_run.records.records("vcpu")
+    assert first["pvclock_hz"] == second["pvclock_hz"] == claim["hz"]
+    assert second["claims"] == "same"
+    assert second["pvclock_stable"] is ("stable" in claim["reason"])
+    if second["pvclock_stable"]:
+        assert second["pvclock_low_ns"] <= 0 <= second["pvclock_high_ns"]
+    assert "  pvclock: one rate for all; " in kvm_pair_run.text

@@ -21,7 +21,8 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 
 # The promise to readers of records: these fields, in every record of that kind. Only ever added to.
 # Fields that came later: records may lack them.
-ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"], "check": ["proposal"]}
+ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"], "check": ["proposal"],
+         "vcpu": "pvclock_hz pvclock_stable pvclock_low_ns pvclock_high_ns hyperv_tsc_hz platform_info claims".split()}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
     "options": "source line",
