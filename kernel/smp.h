@@ -45,6 +45,7 @@ enum vcpu_claims {
     // Not as CPU 0's; held against the rate of this vCPU's own TSC, the worst of them:
     VCPU_CLAIMS_OK,
     VCPU_CLAIMS_INCONCLUSIVE,
+    VCPU_CLAIMS_APART,   // its pvclock is more than skew= from CPU 0's
     VCPU_CLAIMS_MISSING, // here or on CPU 0, but not on both
     VCPU_CLAIMS_OFF,
 };

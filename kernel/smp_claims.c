@@ -13,7 +13,8 @@ const char *const vcpu_sources[VCPU_SOURCES] = {"pvclock", "hyperv-msr"};
 
 const char *vcpu_claims_word(enum vcpu_claims claims)
 {
-    static const char *const words[] = {"none", "same", "ok", "inconclusive", "missing", "off"};
+    static const char *const words[] = {"none",  "same",    "ok", "inconclusive",
+                                        "apart", "missing", "off"};
 
     return words[claims];
 }
@@ -86,6 +87,10 @@ static void compare_clocks(struct vcpu *vcpu, const struct vcpu *first, uint64_t
 void smp_claims_judge(struct vcpu *vcpu, const struct vcpu *first, const struct options *options,
                       const struct measurement *measurement)
 {
+    if (vcpu->measured && vcpu->offset.constant && vcpu->stated[VCPU_PVCLOCK].millihertz &&
+        first->stated[VCPU_PVCLOCK].millihertz)
+        compare_clocks(vcpu, first, options->skew_ns);
+    vcpu->claims = vcpu->clock_off ? VCPU_CLAIMS_APART : VCPU_CLAIMS_NONE;
     for (unsigned i = 0; i < VCPU_SOURCES; i++) {
         uint64_t here = vcpu->stated[i].millihertz, there = first->stated[i].millihertz;
         enum vcpu_claims claims = here == there   ? here ? VCPU_CLAIMS_SAME : VCPU_CLAIMS_NONE
@@ -96,7 +101,4 @@ void smp_claims_judge(struct vcpu *vcpu, const struct vcpu *first, const struct 
         vcpu->claims = claims;
         vcpu->claims_source = i;
     }
-    if (vcpu->measured && vcpu->offset.constant && vcpu->stated[VCPU_PVCLOCK].millihertz &&
-        first->stated[VCPU_PVCLOCK].millihertz)
-        compare_clocks(vcpu, first, options->skew_ns);
 }

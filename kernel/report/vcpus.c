@@ -138,7 +138,7 @@ static uint64_t worst(const struct vcpu *vcpu)
 static unsigned rank(const struct vcpu *vcpu)
 {
     if (vcpu->status != VCPU_UP || vcpu->verdict == VERDICT_OFF || vcpu->differences ||
-        vcpu->claims > VCPU_CLAIMS_INCONCLUSIVE || vcpu->clock_off)
+        vcpu->claims > VCPU_CLAIMS_INCONCLUSIVE)
         return 2;
     return vcpu->verdict != VERDICT_OK || vcpu->claims > VCPU_CLAIMS_SAME;
 }
@@ -161,13 +161,13 @@ static void write_claims(const struct vcpu *vcpu, const struct vcpu *first)
     char here[RATE_SIZE], there[RATE_SIZE];
     unsigned source = vcpu->claims_source;
 
-    if (vcpu->claims > VCPU_CLAIMS_SAME)
+    if (vcpu->claims > VCPU_CLAIMS_SAME && vcpu->claims != VCPU_CLAIMS_APART)
         emit_text("        %s states %s, to CPU 0 %s: %s\n", vcpu_sources[source],
                   rate_text(here, vcpu->stated[source].millihertz),
                   rate_text(there, first->stated[source].millihertz),
                   vcpu_claims_word(vcpu->claims));
     if (vcpu->clock_off)
-        emit_text("        its pvclock is %lld to %lld ns ahead of CPU 0's: off\n",
+        emit_text("        its pvclock is %lld to %lld ns ahead of CPU 0's: apart\n",
                   (long long)vcpu->clock_low_ns, (long long)vcpu->clock_high_ns);
 }
 
