@@ -8,17 +8,18 @@
 // A page for the trampoline: above the BIOS data area, below what firmware keeps of the first
 // 640 KiB.
 #define PAGE_BYTES 4096u
+#define PAGE_FAULT 14
 #define PAGE_FIRST 0x8000u
 #define PAGE_LAST  0x80000u
 
-// Deep enough for an exception in the deepest function that a vCPU calls.
-#define STACK_BYTES 2048u
+// A guard page and a page in which are the stack, one for exceptions, TSS and GDT: boot/ap.asm.
+#define STACK_BYTES (2 * PAGE_BYTES)
 
 // Where there is no MADT nobody says how many will come: 10 ms at 3 GHz after the last one.
 #define BROADCAST_CYCLES 30000000u
 
 static uint8_t stacks[VCPUS_MAX * STACK_BYTES]
-    __attribute__((aligned(16), section(".bss.ap_stacks"))); // not cleared: linker.ld
+    __attribute__((aligned(PAGE_BYTES), section(".bss.ap_stacks"))); // not cleared: linker.ld
 static uint32_t apic_ids[VCPUS_MAX];
 static struct machine_vcpus vcpus;
 static struct apic apic;
@@ -47,7 +48,7 @@ static void arrive(uint32_t index)
     machine_halt();
 }
 
-bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip)
+bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip, uint64_t address)
 {
     uint64_t offset = stack - (uint64_t)stacks;
 
@@ -57,6 +58,9 @@ bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip)
     if (!vcpu->faulted) {
         vcpu->fault_vector = (uint32_t)vector;
         vcpu->fault_rip = rip;
+        vcpu->overflow =
+            vector == PAGE_FAULT &&
+            address - (uint64_t)stacks - offset / STACK_BYTES * STACK_BYTES < PAGE_BYTES;
         __atomic_store_n(&vcpu->faulted, true, __ATOMIC_RELEASE);
     }
     __atomic_fetch_add(&progress, 1, __ATOMIC_RELEASE);
@@ -312,10 +316,10 @@ static bool prepare(const struct platform *platform)
                                    .stacks = stacks,
                                    .stack_bytes = STACK_BYTES,
                                    .limit = asked && asked < VCPUS_MAX ? asked : VCPUS_MAX};
-    machine_trampoline(page, &vcpus);
     if (platform->acpi.has_madt)
         list(&platform->acpi, own_id);
-    else
+    machine_trampoline(page, &vcpus);
+    if (!platform->acpi.has_madt)
         call_all();
     return smp->count > 1;
 }
@@ -330,8 +334,12 @@ static struct skew *second_block(struct vcpu *vcpu)
     return &vcpu->second;
 }
 
+static bool overflows; // fault=
+
 static void examine(struct vcpu *vcpu)
 {
+    if (overflows && vcpu == &smp->vcpus[1])
+        machine_raise_stack();
     smp_claims_collect(vcpu);
     smp_rows_compare(vcpu);
 }
@@ -350,6 +358,7 @@ void smp_start(struct smp *out, const struct platform *platform)
     smp->ran = prepare(platform);
     if (!smp->ran)
         return;
+    overflows = platform->options.fault == FAULT_VCPU_STACK;
     smp->rows = smp_rows_collect(platform);
     smp_claims_start(platform);
     visit_those(VCPU_ABSENT, examine);

@@ -75,6 +75,7 @@ struct vcpu {
     uint64_t fault_rip;
     uint32_t fault_vector;
     bool faulted;
+    bool overflow; // of its stack
 
     struct skew first, second; // before and after the window
     bool measured;             // the rest holds
@@ -120,8 +121,8 @@ void smp_finish(struct smp *out, const struct options *options,
                 const struct measurement *measurement);
 
 // Was the exception whose frame lies at `stack` raised by one of the other vCPUs? Then it is noted
-// for that vCPU, which is to be halted.
-bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip);
+// for that vCPU, which is to be halted. `address`: of a page fault.
+bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip, uint64_t address);
 
 // From here: what kernel/smp*.c share.
 

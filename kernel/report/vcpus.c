@@ -38,8 +38,8 @@ static const char *describe_difference(char out[DIFFERENCE_SIZE], const struct v
 static const char *describe(char out[REASON_SIZE], const struct vcpu *vcpu)
 {
     if (vcpu->status == VCPU_FAULTED)
-        text_print(out, REASON_SIZE, "CPU exception %u at rip 0x%llx", vcpu->fault_vector,
-                   (unsigned long long)vcpu->fault_rip);
+        text_print(out, REASON_SIZE, "CPU exception %u%s at rip 0x%llx", vcpu->fault_vector,
+                   vcpu->overflow ? " (stack overflow)" : "", (unsigned long long)vcpu->fault_rip);
     else
         text_print(out, REASON_SIZE, "%s",
                    vcpu->status == VCPU_ABSENT ? "it did not come up"

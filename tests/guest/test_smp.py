@@ -2,7 +2,7 @@
 
 import pytest
 
-from qemu import PASS, boot
+from qemu import FAIL, PASS, boot
 
 SHORT = "window=20ms"
 
@@ -86,6 +86,20 @@ def test_as_many_as_asked_for():
     assert run.status == PASS
     assert len(run.records.records("vcpu")) == 3
     assert run.records.records("vcpus")[0]["listed"] == 8
+
+
+def test_a_stack_overflow():
+    """A guard page below each stack, and another stack to report it on: the others go on."""
+    run = boot(smp=4, options=f"{SHORT} fault=vcpu-stack")
+    assert run.status == FAIL
+    assert run.last_line.startswith("FAIL: vCPU 1 raised CPU exception 14")
+    first, *others = run.records.records("vcpu")[1:]
+    assert first["status"] == "faulted"
+    assert first["reason"].startswith("CPU exception 14 (stack overflow) at rip 0x")
+    for vcpu in others:
+        assert vcpu["status"] == "up"
+        assert vcpu["offset_low_cycles"] <= 0 <= vcpu["offset_high_cycles"]
+    assert run.records.records("warp")[0]["vcpus"] == 3
 
 
 def test_without_a_local_apic():

@@ -184,6 +184,20 @@ static void test_a_fault(void **state)
     assert_true(strstr(result.com1.bytes, "FAIL: vCPU 1 raised CPU exception 6") != NULL);
 }
 
+static void test_a_stack_overflow(void **state)
+{
+    (void)state;
+    struct sim_config config = machine(4);
+
+    config.options = "window=20ms fault=vcpu-stack";
+    run(&config);
+    expect(vcpu(1), "status", "faulted");
+    expect(vcpu(1), "reason", "CPU exception 14 (stack overflow) at rip 0x100456");
+    expect_offset(2, 0);
+    expect_offset(3, 0);
+    expect_end("fail");
+}
+
 static void test_another_cpuid(void **state)
 {
     (void)state;
@@ -637,6 +651,7 @@ int main(void)
         cmocka_unit_test(test_no_local_apic),
         cmocka_unit_test(test_those_that_do_not_work),
         cmocka_unit_test(test_a_fault),
+        cmocka_unit_test(test_a_stack_overflow),
         cmocka_unit_test(test_another_cpuid),
         cmocka_unit_test(test_tsc_adjust),
         cmocka_unit_test(test_skews_around_the_threshold),

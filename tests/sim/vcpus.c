@@ -35,6 +35,7 @@ static struct vcpu_state {
     unsigned sipis, readings;
     struct oscillator tsc;
     ucontext_t context;
+    uint8_t *stack;   // the kernel's
     void *fake_stack; // the sanitizer's
 } vcpus[SIM_VCPUS_MAX];
 
@@ -145,6 +146,11 @@ struct oscillator *vcpus_tsc(void)
     return &vcpu->tsc;
 }
 
+uint8_t *vcpus_stack(void)
+{
+    return vcpus[current].stack;
+}
+
 // --- Starting
 
 // What boot/ap.asm does: finds out which one it is, and calls C.
@@ -170,8 +176,9 @@ static void begin(void)
             vcpus_stop();
         table->apic_ids[table->count++] = id;
     }
+    vcpus[current].stack = table->stacks + (size_t)index * table->stack_bytes;
     if (sim.config->vcpus[current].manner == SIM_VCPU_FAULTS)
-        exception_on_vcpu(table->stacks + (size_t)(index + 1) * table->stack_bytes);
+        exception_on_vcpu();
     table->entry(index);
     vcpus_stop();
 }
@@ -236,6 +243,9 @@ void machine_trampoline(uint64_t at, struct machine_vcpus *vcpus_table)
         sim_violation("a second trampoline", at, page);
     if (!at || at % 4096 || at + 4096 > 0x9fc00)
         sim_violation("the trampoline is not in a page of RAM below 1 MiB", at, 0);
+    if ((uintptr_t)vcpus_table->stacks % 4096 || vcpus_table->stack_bytes != 8192)
+        sim_violation("stacks without a guard page each", (uintptr_t)vcpus_table->stacks,
+                      vcpus_table->stack_bytes);
     page = at;
     table = vcpus_table;
 }
