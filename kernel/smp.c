@@ -340,8 +340,32 @@ static void examine(struct vcpu *vcpu)
 {
     if (overflows && vcpu == &smp->vcpus[1])
         machine_raise_stack();
+    vcpu->differences = 0;
     smp_claims_collect(vcpu);
     smp_rows_compare(vcpu);
+    __atomic_store_n(&vcpu->examined, true, __ATOMIC_RELEASE);
+}
+
+// Starts and examines those that are not up yet, and sees to it that none comes too late. Gives how
+// many did not come to the end of it; of these `status` is what they become that came at all.
+static size_t start_absent(enum vcpu_status status)
+{
+    size_t missing = 0;
+
+    visit_those(VCPU_ABSENT, examine);
+    for (size_t i = 1; i < smp->count; i++) {
+        struct vcpu *vcpu = &smp->vcpus[i];
+        if (__atomic_load_n(&vcpu->examined, __ATOMIC_ACQUIRE) ||
+            __atomic_load_n(&vcpu->faulted, __ATOMIC_ACQUIRE)) {
+            vcpu->status = VCPU_UP;
+            continue;
+        }
+        send_init(vcpu->apic_id, 0);
+        missing++;
+        if (vcpu->arrived)
+            vcpu->status = status;
+    }
+    return missing;
 }
 
 // Enough for the narrowest of 256 to be near the least, and more where a verdict needs it.
@@ -361,12 +385,8 @@ void smp_start(struct smp *out, const struct platform *platform)
     overflows = platform->options.fault == FAULT_VCPU_STACK;
     smp->rows = smp_rows_collect(platform);
     smp_claims_start(platform);
-    visit_those(VCPU_ABSENT, examine);
-    for (size_t i = 1; i < smp->count; i++)
-        if (__atomic_load_n(&smp->vcpus[i].arrived, __ATOMIC_ACQUIRE))
-            smp->vcpus[i].status = VCPU_UP;
-        else
-            send_init(smp->vcpus[i].apic_id, 0);
+    if (start_absent(VCPU_ABSENT)) // a busy host may need longer
+        start_absent(VCPU_LOST);
     note_faults();
     smp->start_cycles = machine_tsc() - start;
     smp_exchange(smp, first_block, EXCHANGES_FIRST);
@@ -386,14 +406,14 @@ static void judge_vcpu(struct vcpu *vcpu)
     vcpu->offset = skew_join(&vcpu->first, &vcpu->second);
     vcpu->rate_known =
         skew_rate(&vcpu->first, &vcpu->second, &vcpu->rate_low_ppb, &vcpu->rate_high_ppb);
-    vcpu->reason = "the rate of the TSC is not known";
-    if (smp->limit_cycles == UINT64_MAX)
-        return;
-    vcpu->reason = "";
     vcpu->verdict = skew_judge(vcpu->offset.low, vcpu->offset.high, smp->limit_cycles);
+    vcpu->reason = "";
     if (!vcpu->offset.constant) {
         vcpu->verdict = VERDICT_OFF;
         vcpu->reason = "its offset to CPU 0 changed";
+    } else if (smp->limit_cycles == UINT64_MAX) {
+        vcpu->verdict = VERDICT_INCONCLUSIVE;
+        vcpu->reason = "the rate of the TSC is not known";
     } else if (vcpu->verdict == VERDICT_OFF) {
         vcpu->reason = "its offset to CPU 0 is above skew=";
     } else if (vcpu->verdict == VERDICT_INCONCLUSIVE) {

@@ -57,6 +57,7 @@ struct vcpu {
 
     // Written by the vCPU itself:
     uint32_t arrived;           // visits that it began
+    bool examined;              // the rest holds, but for the warp test's
     uint32_t differences;       // rows that are not as on CPU 0
     struct vcpu_row difference; // the first of them, with this vCPU's words
     bool has_tsc_adjust;

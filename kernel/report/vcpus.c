@@ -3,7 +3,8 @@
 
 #include "lib/text.h"
 
-#define ROWS_SHOWN 8
+#define ROWS_SHOWN         8
+#define MILLIHERTZ_PER_GHZ 1000000000000u
 
 static void record_bounds(const char *low_key, const char *high_key, const int64_t *low,
                           const int64_t *high)
@@ -50,6 +51,12 @@ static const char *describe(char out[REASON_SIZE], const struct vcpu *vcpu)
 
 struct bounds {
     int64_t low, high;
+};
+
+// What times are shown in: where the TSC's rate is not known, a cycle for a nanosecond.
+struct unit {
+    uint64_t millihertz;
+    const char *name;
 };
 
 static struct bounds offset_ns(const struct vcpu *vcpu, uint64_t millihertz)
@@ -173,9 +180,9 @@ static void write_claims(const struct vcpu *vcpu, const struct vcpu *first)
 
 // Its reason, unless the numbers and the verdict say it.
 static void write_row(const struct vcpu *vcpu, size_t index, const struct vcpu *first,
-                      uint64_t millihertz)
+                      struct unit unit)
 {
-    struct bounds ns = offset_ns(vcpu, millihertz);
+    struct bounds bounds = offset_ns(vcpu, unit.millihertz);
     char text[DIFFERENCE_SIZE], low[DECIMAL_SIZE] = "?", high[DECIMAL_SIZE] = "?";
     const char *reason = describe(text, vcpu);
 
@@ -184,11 +191,12 @@ static void write_row(const struct vcpu *vcpu, size_t index, const struct vcpu *
         text_signed_decimal(low, vcpu->rate_low_ppb, 3, 3);
         text_signed_decimal(high, vcpu->rate_high_ppb, 3, 3);
     }
-    if (!vcpu->measured || !millihertz)
+    if (!vcpu->measured)
         emit_text("%s%s%s\n", vcpu_status_word(vcpu->status), *reason ? ": " : "", reason);
     else
-        emit_text("%15lld %10lld  %16s %10s  %s%s\n", (long long)ns.low, (long long)ns.high, low,
-                  high, verdict_word(vcpu->verdict), vcpu->offset.constant ? "" : ": it changed");
+        emit_text("%15lld %10lld  %16s %10s  %s%s\n", (long long)bounds.low, (long long)bounds.high,
+                  low, high, verdict_word(vcpu->verdict),
+                  vcpu->offset.constant ? "" : ": it changed");
     if (vcpu->has_tsc_adjust && first->has_tsc_adjust && vcpu->tsc_adjust != first->tsc_adjust)
         emit_text("        its IA32_TSC_ADJUST is %lld, CPU 0's %lld\n",
                   (long long)vcpu->tsc_adjust, (long long)first->tsc_adjust);
@@ -200,7 +208,7 @@ static void write_row(const struct vcpu *vcpu, size_t index, const struct vcpu *
 
 // Few are shown all. Of many, those that are not as they should be, the worst before those of which
 // too little is known; if all are, the one that is furthest off.
-static void write_rows(const struct smp *smp, uint64_t millihertz)
+static void write_rows(const struct smp *smp, struct unit unit)
 {
     bool all = smp->count - 1 <= ROWS_SHOWN;
     size_t remarkable = 0, furthest = 1;
@@ -212,14 +220,15 @@ static void write_rows(const struct smp *smp, uint64_t millihertz)
     }
     if (!all)
         emit_text("  %s\n", remarkable ? "those that are not ok:" : "the furthest from CPU 0:");
-    emit_text("  vCPU  ahead, ns: from         to  faster, ppm: from         to  verdict\n");
+    emit_text("  vCPU  ahead, %-6s from         to  faster, ppm: from         to  verdict\n",
+              unit.name);
     if (!all && !remarkable)
-        write_row(&smp->vcpus[furthest], furthest, &smp->vcpus[0], millihertz);
+        write_row(&smp->vcpus[furthest], furthest, &smp->vcpus[0], unit);
     size_t shown = 0;
     for (unsigned wanted = 2; wanted && shown < ROWS_SHOWN; wanted--) {
         for (size_t i = 1; i < smp->count && shown < ROWS_SHOWN; i++) {
             if (all || rank(&smp->vcpus[i]) == wanted) {
-                write_row(&smp->vcpus[i], i, &smp->vcpus[0], millihertz);
+                write_row(&smp->vcpus[i], i, &smp->vcpus[0], unit);
                 shown++;
             }
         }
@@ -231,7 +240,7 @@ static void write_rows(const struct smp *smp, uint64_t millihertz)
 }
 
 // What all of them have in common.
-static void write_summary(const struct smp *smp, uint64_t millihertz)
+static void write_summary(const struct smp *smp, struct unit unit)
 {
     unsigned verdicts[3] = {0, 0, 0};
     uint64_t fastest = UINT64_MAX, slowest = 0;
@@ -253,13 +262,15 @@ static void write_summary(const struct smp *smp, uint64_t millihertz)
         fastest = narrowest(vcpu) < fastest ? narrowest(vcpu) : fastest;
         slowest = narrowest(vcpu) > slowest ? narrowest(vcpu) : slowest;
     }
-    if (slowest && millihertz)
+    if (slowest)
         emit_text("  TSC against CPU 0's, allowed +-%llu ns: %u ok, %u inconclusive, %u off\n"
-                  "  the fastest exchange with each took %llu to %llu ns\n",
+                  "  the fastest exchange with each took %llu to %llu %s\n",
                   (unsigned long long)smp->skew_ns, verdicts[VERDICT_OK],
                   verdicts[VERDICT_INCONCLUSIVE], verdicts[VERDICT_OFF],
-                  (unsigned long long)rate_cycles_to_ns(fastest, millihertz),
-                  (unsigned long long)rate_cycles_to_ns(slowest, millihertz));
+                  (unsigned long long)rate_cycles_to_ns(fastest, unit.millihertz),
+                  (unsigned long long)rate_cycles_to_ns(slowest, unit.millihertz), unit.name);
+    if (verdicts[VERDICT_INCONCLUSIVE])
+        emit_text("  inconclusive: the exchange was too slow; a less busy host or a larger skew= decides\n");
     if (low <= high)
         emit_text("  pvclock: %s; ahead of CPU 0's by %lld to %lld ns\n",
                   same_rate ? "one rate for all" : "not one rate for all", (long long)low,
@@ -285,9 +296,9 @@ static void write_summary_record(const struct smp *smp, uint64_t millihertz)
     emit_record_end();
 }
 
-static void write_warp(const struct smp *smp, uint64_t millihertz)
+static void write_warp(const struct smp *smp, uint64_t millihertz, struct unit unit)
 {
-    uint64_t ns = rate_cycles_to_ns(smp->warp_cycles, millihertz);
+    uint64_t size = rate_cycles_to_ns(smp->warp_cycles, unit.millihertz);
     emit_record("warp");
 
     record_u64("vcpus", smp->warp_vcpus);
@@ -295,15 +306,15 @@ static void write_warp(const struct smp *smp, uint64_t millihertz)
     record_u64("warps", smp->warps);
     record_u64("max_cycles", smp->warp_cycles);
     if (millihertz)
-        record_u64("max_ns", ns);
+        record_u64("max_ns", size);
     else
         record_null("max_ns");
     emit_record_end();
     emit_text("  warp test: %llu readings by %zu vCPUs at once, ", (unsigned long long)smp->reads,
               smp->warp_vcpus);
     if (smp->warps)
-        emit_text("%llu went backwards, by up to %llu ns\n", (unsigned long long)smp->warps,
-                  (unsigned long long)ns);
+        emit_text("%llu went backwards, by up to %llu %s\n", (unsigned long long)smp->warps,
+                  (unsigned long long)size, unit.name);
     else
         emit_text("none went backwards\n");
 }
@@ -311,6 +322,8 @@ static void write_warp(const struct smp *smp, uint64_t millihertz)
 void report_vcpus(const struct smp *smp, const struct measurement *measurement)
 {
     uint64_t millihertz = measurement->tsc_millihertz;
+    struct unit unit =
+        millihertz ? (struct unit){millihertz, "ns"} : (struct unit){MILLIHERTZ_PER_GHZ, "cycles"};
     size_t differing = 0;
     char ms[DECIMAL_SIZE];
 
@@ -336,9 +349,9 @@ void report_vcpus(const struct smp *smp, const struct measurement *measurement)
     emit_text("\n");
     if (smp->listed > smp->count)
         emit_note("info", "%zu vCPUs are listed, %zu were examined", smp->listed, smp->count);
-    write_summary(smp, millihertz);
-    write_rows(smp, millihertz);
-    write_warp(smp, millihertz);
+    write_summary(smp, unit);
+    write_rows(smp, unit);
+    write_warp(smp, millihertz, unit);
     emit_point(smp->verdict != VERDICT_OFF,
                smp->verdict == VERDICT_INCONCLUSIVE ? "inconclusive" : NULL, "the vCPUs agree");
 }

@@ -28,6 +28,12 @@ def test_default_boot():
     for clock in ("pit", "hpet", "pmtimer", "lapic"):
         assert run.records.clock(clock)["status"] == "live"
     assert run.records.measurement("all")["estimate_hz"] > 0
+    # The other vCPU starts in the page that was asked of the firmware, and ExitBootServices has not
+    # left it to run where that is.
+    assert run.records.records("vcpus")[0]["up"] == 2
+    other = run.records.records("vcpu")[1]
+    assert other["status"] == "up" and other["differences"] == 0, other
+    assert other["offset_low_cycles"] <= 0 <= other["offset_high_cycles"]
 
 
 def test_old_chipset_and_no_options():

@@ -299,8 +299,10 @@ enum sim_vcpu_manner {
     SIM_VCPU_RUNS,
     SIM_VCPU_NEVER,  // nothing
     SIM_VCPU_SECOND, // it takes the second SIPI only
+    SIM_VCPU_LATE,   // nothing, until it gets INIT a second time
+    SIM_VCPU_STALLS, // stands still at its 20th reading of the TSC
     SIM_VCPU_FAULTS, // #UD, before it does anything
-    SIM_VCPU_HANGS,  // stands still at its 20th reading of the TSC
+    SIM_VCPU_HANGS,  // stands still at its 20th reading of the TSC, and any later one
 };
 
 #define SIM_VCPUS_MAX 16

@@ -58,6 +58,12 @@ static struct sim_vcpu with_clock(int64_t offset, int64_t error_ppb)
     return config;
 }
 
+static void expect_text(const char *text)
+{
+    if (!strstr(result.com1.bytes, text))
+        fail_msg("there is no \"%s\" in\n%s", text, result.com1.bytes);
+}
+
 static void test_all_alike(void **state)
 {
     (void)state;
@@ -165,9 +171,29 @@ static void test_those_that_do_not_work(void **state)
     assert_true(strstr(result.com1.bytes, "absent: it did not come up") != NULL);
     expect_end("pass");
 
-    config.options = "window=20ms strict=on";
+    config = machine(2);
+    config.vcpus[1].manner = SIM_VCPU_NEVER;
+    config.options = "window=20ms strict=on checks=off";
     run(&config);
     expect_end("fail");
+    expect_text("FAIL: vCPU 1 is absent");
+}
+
+// Whoever does not come, or stops answering, has a second chance.
+static void test_those_that_are_slow(void **state)
+{
+    (void)state;
+    struct sim_config config = machine(4);
+
+    config.vcpus[1].manner = SIM_VCPU_LATE;
+    config.vcpus[2].manner = SIM_VCPU_STALLS;
+    run(&config);
+    for (unsigned i = 1; i < 4; i++) {
+        expect_offset(i, 0);
+        expect(vcpu(i), "verdict", "ok");
+    }
+    assert_int_equal(number(find("warp", NULL, NULL), "vcpus"), 4);
+    expect_end("pass");
 }
 
 static void test_a_fault(void **state)
@@ -383,6 +409,18 @@ static void test_no_rate_is_known(void **state)
     assert_true(record_is_null(&record, "offset_low_ns"));
     expect(record, "verdict", "inconclusive");
     expect_end("inconclusive");
+    expect_text("  vCPU  ahead, cycles from ");
+
+    // That two rates differ is proven all the same, and in the warp test.
+    config.vcpus[1] = with_clock(-1000000, -300000000);
+    run(&config);
+    record = vcpu(1);
+    expect(record, "verdict", "off");
+    expect(record, "reason", "its offset to CPU 0 changed");
+    assert_true(number(record, "rate_low_ppb") <= -300000000);
+    assert_true(number(record, "rate_high_ppb") >= -300000000);
+    expect_text(" cycles\r\n");
+    expect_end("fail");
 }
 
 // Interrupted now and then, an enclosure is no worse than its luckiest exchanges.
@@ -432,12 +470,6 @@ static void expect_clock(unsigned index, int64_t ahead_ns)
     if (number(record, "pvclock_low_ns") > ahead_ns || number(record, "pvclock_high_ns") < ahead_ns)
         fail_msg("the clock is ahead by %lld ns: %.*s", (long long)ahead_ns, (int)record.length,
                  record.line);
-}
-
-static void expect_text(const char *text)
-{
-    if (!strstr(result.com1.bytes, text))
-        fail_msg("there is no \"%s\" in\n%s", text, result.com1.bytes);
 }
 
 static void expect_no_text(const char *text)
@@ -650,6 +682,7 @@ int main(void)
         cmocka_unit_test(test_x2apic),
         cmocka_unit_test(test_no_local_apic),
         cmocka_unit_test(test_those_that_do_not_work),
+        cmocka_unit_test(test_those_that_are_slow),
         cmocka_unit_test(test_a_fault),
         cmocka_unit_test(test_a_stack_overflow),
         cmocka_unit_test(test_another_cpuid),

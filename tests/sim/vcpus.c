@@ -32,7 +32,7 @@
 static struct vcpu_state {
     enum { HALTED, WAITS, RUNS } state; // WAITS: for SIPI
     uint64_t now_fs;
-    unsigned sipis, readings;
+    unsigned inits, sipis, readings;
     struct oscillator tsc;
     ucontext_t context;
     uint8_t *stack;   // the kernel's
@@ -71,7 +71,7 @@ void vcpus_reset(void)
         const struct sim_vcpu *config = &sim.config->vcpus[i];
         assert(i < SIM_VCPUS_MAX);
         vcpus[i].state = WAITS;
-        vcpus[i].sipis = vcpus[i].readings = 0;
+        vcpus[i].inits = vcpus[i].sipis = vcpus[i].readings = 0;
         oscillator_start(&vcpus[i].tsc, config->own_tsc ? &config->tsc : &sim.config->tsc);
     }
 }
@@ -141,7 +141,10 @@ struct oscillator *vcpus_tsc(void)
 
     if (!current)
         return &sim.tsc;
-    if (sim.config->vcpus[current].manner == SIM_VCPU_HANGS && ++vcpu->readings == HANGS_AT)
+    enum sim_vcpu_manner manner = sim.config->vcpus[current].manner;
+    if (++vcpu->readings == HANGS_AT && manner == SIM_VCPU_STALLS)
+        vcpus_stop();
+    if (vcpu->readings >= HANGS_AT && manner == SIM_VCPU_HANGS)
         vcpus_stop();
     return &vcpu->tsc;
 }
@@ -206,6 +209,7 @@ static void init(unsigned number)
         running--;
     vcpus[number].state = WAITS;
     vcpus[number].sipis = 0;
+    vcpus[number].inits++;
 }
 
 static void take_start(unsigned number, uint32_t vector)
@@ -215,6 +219,7 @@ static void take_start(unsigned number, uint32_t vector)
     if (!page || vector != page >> 12)
         sim_violation("SIPI to a page without a trampoline", vector, page);
     else if (vcpus[number].state == WAITS && manner != SIM_VCPU_NEVER &&
+             (manner != SIM_VCPU_LATE || vcpus[number].inits > 1) &&
              ++vcpus[number].sipis > (manner == SIM_VCPU_SECOND))
         start(number);
 }
