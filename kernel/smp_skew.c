@@ -4,7 +4,8 @@
 #include "kernel/smp.h"
 
 // The exchanges before the window take at most this long (0.7 s at 3 GHz), those after it as well,
-// and those with one vCPU no longer than their share, which is 100 ms at most.
+// and those with one vCPU no longer than its share of what is left, which is 100 ms at most. If
+// waiting for vCPUs to come has used it up, there is one exchange with each.
 #define EXCHANGE_CYCLES 2000000000u
 #define BLOCK_CYCLES    300000000u
 #define EXCHANGES_LEAST 256 // before a verdict may end a block
@@ -100,18 +101,20 @@ static bool exchange_with(struct smp *smp, size_t index, struct skew *block, siz
 
 void smp_exchange(struct smp *smp, struct skew *(*block)(struct vcpu *vcpu), size_t exchanges_max)
 {
-    uint64_t cycles = EXCHANGE_CYCLES / smp->count;
+    uint64_t start = machine_tsc();
     bool done[VCPUS_MAX] = {false};
 
-    if (cycles > BLOCK_CYCLES)
-        cycles = BLOCK_CYCLES;
     // A host that has too much to do may leave a vCPU waiting for long, and later have time for it.
     for (unsigned round = 0; round < 2; round++) {
         for (size_t i = 1; i < smp->count; i++) {
             struct vcpu *vcpu = &smp->vcpus[i];
             if (vcpu->status != VCPU_UP || done[i])
                 continue;
-            done[i] = exchange_with(smp, i, block(vcpu), exchanges_max, cycles);
+            uint64_t spent = machine_tsc() - start;
+            uint64_t left = spent < EXCHANGE_CYCLES ? EXCHANGE_CYCLES - spent : 0;
+            uint64_t cycles = left / (smp->count - i);
+            done[i] = exchange_with(smp, i, block(vcpu), exchanges_max,
+                                    cycles < BLOCK_CYCLES ? cycles : BLOCK_CYCLES);
             if (!done[i] && round)
                 vcpu->status = VCPU_LOST;
         }
