@@ -13,7 +13,7 @@
 #define PAGE_LAST  0x80000u
 
 // A guard page and a page in which are the stack, one for exceptions, TSS and GDT: boot/ap.asm.
-#define STACK_BYTES (2 * PAGE_BYTES)
+#define STACK_BYTES 8192u
 
 // Where there is no MADT nobody says how many will come: 10 ms at 3 GHz after the last one.
 #define BROADCAST_CYCLES 30000000u
@@ -50,7 +50,7 @@ static void arrive(uint32_t index)
 
 bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip, uint64_t address)
 {
-    uint64_t offset = stack - (uint64_t)stacks;
+    uint64_t offset = stack - (uint64_t)stacks, fault = address - (uint64_t)stacks;
 
     if (!smp || offset >= sizeof(stacks))
         return false;
@@ -58,9 +58,8 @@ bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip, uint64_t addr
     if (!vcpu->faulted) {
         vcpu->fault_vector = (uint32_t)vector;
         vcpu->fault_rip = rip;
-        vcpu->overflow =
-            vector == PAGE_FAULT &&
-            address - (uint64_t)stacks - offset / STACK_BYTES * STACK_BYTES < PAGE_BYTES;
+        vcpu->overflow = vector == PAGE_FAULT && fault / STACK_BYTES == offset / STACK_BYTES &&
+                         fault % STACK_BYTES < PAGE_BYTES;
         __atomic_store_n(&vcpu->faulted, true, __ATOMIC_RELEASE);
     }
     __atomic_fetch_add(&progress, 1, __ATOMIC_RELEASE);

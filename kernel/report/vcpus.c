@@ -270,7 +270,8 @@ static void write_summary(const struct smp *smp, struct unit unit)
                   (unsigned long long)rate_cycles_to_ns(fastest, unit.millihertz),
                   (unsigned long long)rate_cycles_to_ns(slowest, unit.millihertz), unit.name);
     if (verdicts[VERDICT_INCONCLUSIVE])
-        emit_text("  inconclusive: the exchange was too slow; a less busy host or a larger skew= decides\n");
+        emit_text("  inconclusive: the exchange was too slow; a less busy host or a larger skew= "
+                  "decides\n");
     if (low <= high)
         emit_text("  pvclock: %s; ahead of CPU 0's by %lld to %lld ns\n",
                   same_rate ? "one rate for all" : "not one rate for all", (long long)low,

@@ -570,7 +570,7 @@ static void test_another_pvclock_rate(void **state)
         run(&config);
         expect(vcpu(1), "claims", "same");
         expect(vcpu(2), "claims", rates[i].claims);
-        int64_t ppb = (millihertz(2, "pvclock_hz") - SIM_TSC_HZ * 1000ll) * 1000 / 2596130;
+        int64_t ppb = (millihertz(2, "pvclock_hz") - SIM_TSC_HZ * 1000LL) * 1000 / 2596130;
         assert_true(ppb > rates[i].ppm * 1000 - 10 && ppb < rates[i].ppm * 1000 + 10);
         expect_text("pvclock: not one rate for all");
         expect_text("        pvclock states 259");
@@ -640,9 +640,9 @@ static void test_msrs_of_each(void **state)
     config.vcpus[2].msr.index = 0x40000022;
     config.vcpus[2].msr.value = SIM_TSC_HZ + 1000000;
     run(&config);
-    assert_int_equal(millihertz(0, "hyperv_tsc_hz"), SIM_TSC_HZ * 1000ll);
-    assert_int_equal(millihertz(1, "hyperv_tsc_hz"), SIM_TSC_HZ * 1000ll);
-    assert_int_equal(millihertz(2, "hyperv_tsc_hz"), (SIM_TSC_HZ + 1000000) * 1000ll);
+    assert_int_equal(millihertz(0, "hyperv_tsc_hz"), SIM_TSC_HZ * 1000LL);
+    assert_int_equal(millihertz(1, "hyperv_tsc_hz"), SIM_TSC_HZ * 1000LL);
+    assert_int_equal(millihertz(2, "hyperv_tsc_hz"), (SIM_TSC_HZ + 1000000) * 1000LL);
     expect(vcpu(1), "claims", "same");
     expect(vcpu(2), "claims", "off");
     expect(vcpu(2), "difference", "MSR 0x40000022: 0x000000009acd0f10");
