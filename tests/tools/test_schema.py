@@ -53,6 +53,8 @@ FIELDS = {
     "warp": "vcpus reads warps max_cycles max_ns",
     "evidence": "source finding points_to",
     "identity": "conclusion confidence hypervisor platform against impersonation",
+    "exception": "name r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx rax vector error rip cs"
+    " rflags rsp ss cr2",
 }
 KINDS = list(FIELDS)
 

@@ -96,10 +96,9 @@ def _json_run(run: Run) -> dict[str, Any]:
         ],
         **{
             f"{kind}s": [plain(record) for record in run.records(kind)]
-            for kind in (
-                "block", "scan", "clock", "measurement", "rate", "step", "expect", "check", "vcpu",
-            )
-        },  # fmt: skip
+            for kind in ("block", "scan", "clock", "measurement", "rate", "step", "expect", "check",
+                         "exception", "vcpu")  # fmt: skip
+        },
         # Of all vCPUs together; `vcpus` are the single ones.
         **{
             name: plain(next(iter(run.records(kind)), None))
