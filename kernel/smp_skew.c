@@ -4,8 +4,8 @@
 #include "kernel/smp.h"
 
 // The exchanges before the window take at most this long (0.7 s at 3 GHz), those after it as well,
-// and those with one vCPU no longer than its share of what is left, which is 100 ms at most. If
-// waiting for vCPUs to come has used it up, there is one exchange with each.
+// and those with one vCPU no longer than its share of what is left, which is 100 ms at most. Where
+// waiting for vCPUs to come takes it up, each still gets half of what it would have had.
 #define EXCHANGE_CYCLES 2000000000u
 #define BLOCK_CYCLES    300000000u
 #define EXCHANGES_LEAST 256 // before a verdict may end a block
@@ -112,7 +112,9 @@ void smp_exchange(struct smp *smp, struct skew *(*block)(struct vcpu *vcpu), siz
                 continue;
             uint64_t spent = machine_tsc() - start;
             uint64_t left = spent < EXCHANGE_CYCLES ? EXCHANGE_CYCLES - spent : 0;
-            uint64_t cycles = left / (smp->count - i);
+            uint64_t cycles = left / (smp->count - i), least = EXCHANGE_CYCLES / 2 / smp->count;
+            if (cycles < least)
+                cycles = least;
             done[i] = exchange_with(smp, i, block(vcpu), exchanges_max,
                                     cycles < BLOCK_CYCLES ? cycles : BLOCK_CYCLES);
             if (!done[i] && round)
