@@ -136,6 +136,15 @@ static void test_x2apic(void **state)
     expect_offset(2, 0);
     expect_end("pass");
 
+    // They come by the broadcast, too.
+    config.acpi.has_madt = false;
+    run(&config);
+    expect(find("vcpus", NULL, NULL), "found_by", "broadcast");
+    assert_int_equal(number(vcpu(1), "apic_id"), 300);
+    assert_int_equal(number(vcpu(2), "apic_id"), 70000);
+    expect_offset(2, 0);
+    config.acpi.has_madt = true;
+
     // Such an id cannot be reached in the old mode.
     config.lapic.x2apic_faults = true;
     run(&config);
@@ -246,9 +255,12 @@ static void test_tsc_adjust(void **state)
     struct sim_config config = machine(2);
 
     sim_cpuid_set(&config, 7, 0, 0x001803ab, 0, 0);
+    sim_msr_set(&config, 0x3b, 7);
     config.vcpus[1].tsc_adjust = (uint64_t)-12345;
     run(&config);
+    assert_int_equal(number(vcpu(0), "tsc_adjust"), 7);
     assert_int_equal(number(vcpu(1), "tsc_adjust"), -12345);
+    expect_text("        its IA32_TSC_ADJUST is -12345, CPU 0's 7");
 }
 
 // The ways of an exchange on the simulated machine: the enclosure without any skew.
