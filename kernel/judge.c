@@ -278,8 +278,14 @@ void judge_vcpus(struct judged *judged, const struct options *options, const str
             raise(judged, OUTCOME_FAIL, "vCPU %zu raised CPU exception %u", i, vcpu->fault_vector);
         if (vcpu->verdict == VERDICT_OFF)
             raise(judged, OUTCOME_FAIL, "vCPU %zu: %s", i, vcpu->reason);
+        if (vcpu->claims == VCPU_CLAIMS_OFF)
+            raise(judged, OUTCOME_FAIL, "vCPU %zu: %s states another rate than its TSC has", i,
+                  vcpu_sources[vcpu->claims_source]);
         if (!options->strict)
             continue;
+        if (vcpu->claims == VCPU_CLAIMS_MISSING || vcpu->claims == VCPU_CLAIMS_APART)
+            raise(judged, OUTCOME_FAIL, "vCPU %zu: %s is not as on CPU 0", i,
+                  vcpu_sources[vcpu->claims_source]);
         if (vcpu->status != VCPU_UP)
             raise(judged, OUTCOME_FAIL, "vCPU %zu is %s", i, vcpu_status_word(vcpu->status));
         if (vcpu->differences)

@@ -346,15 +346,15 @@ _Noreturn static inline void machine_halt(void)
 struct machine_vcpus {
     void (*entry)(uint32_t index); // called on each vCPU that is started
     uint32_t *apic_ids;            // which one it is: its index is that of its APIC id in here
-    uint8_t *stacks;               // of index 0; the next one's follows
-    uint32_t stack_bytes;
-    uint32_t count; // of APIC ids
+    uint8_t *stacks;               // of index 0; the next one's follows. Aligned to a page
+    uint32_t stack_bytes;          // of which a guard page takes 4096; 8192
+    uint32_t count;                // of APIC ids
     uint32_t limit; // a vCPU that is not listed adds itself as long as count < limit, else it halts
 };
 
 // Makes the 4 KiB page at guest-physical `page`, below 1 MiB, the place where a vCPU that gets SIPI
-// with this page's number starts. It takes over this CPU's control registers, page tables, GDT and
-// exception handlers. Call it once.
+// with this page's number starts. It takes over this CPU's control registers, page tables and
+// exception handlers. `limit` stacks are made ready. Call it once.
 void machine_trampoline(uint64_t page, struct machine_vcpus *vcpus);
 
 // Raises exceptions on purpose, for fault= (see docs/options.md). Each returns if nothing happened.

@@ -141,6 +141,7 @@ static void raise_fault(enum option_fault fault)
 {
     switch (fault) {
     case FAULT_NONE:
+    case FAULT_VCPU_STACK: // later
         return;
     case FAULT_DE:
         machine_raise_de();

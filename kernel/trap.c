@@ -150,7 +150,7 @@ void trap_handle(struct trap_frame *frame)
         frame->rsp = machine_resume.rsp;
         return;
     }
-    if (smp_take_fault((uint64_t)frame, frame->vector, frame->rip))
+    if (smp_take_fault((uint64_t)frame, frame->vector, frame->rip, fault_address))
         machine_halt();
     // A second fault came from the report of the first, a third from leaving.
     faults++;

@@ -319,9 +319,14 @@ static bool parse_skew(const struct parser *parser, struct span value)
 
 static bool parse_fault(const struct parser *parser, struct span value)
 {
-    static const struct choice choices[] = {
-        {"none", FAULT_NONE}, {"de", FAULT_DE},       {"ud", FAULT_UD}, {"gp", FAULT_GP},
-        {"pf", FAULT_PF},     {"stack", FAULT_STACK}, {NULL, 0}};
+    static const struct choice choices[] = {{"none", FAULT_NONE},
+                                            {"de", FAULT_DE},
+                                            {"ud", FAULT_UD},
+                                            {"gp", FAULT_GP},
+                                            {"pf", FAULT_PF},
+                                            {"stack", FAULT_STACK},
+                                            {"vcpu-stack", FAULT_VCPU_STACK},
+                                            {NULL, 0}};
 
     return choose(value, choices, &parser->options->fault);
 }
@@ -355,7 +360,7 @@ static const struct key {
     {"checks", "on", "on, off or list", parse_checks},
     {"cpus", "all", "all, or how many vCPUs to examine, from 1 to 65536", parse_cpus},
     {"skew", "1us", "a duration such as 1us, from 0 to 1s", parse_skew},
-    {"fault", "none", "none, de, ud, gp, pf or stack", parse_fault},
+    {"fault", "none", "none, de, ud, gp, pf, stack or vcpu-stack", parse_fault},
 };
 
 void options_default(struct options *options)

@@ -14,7 +14,15 @@
 enum option_exit { EXIT_AUTO, EXIT_QEMU, EXIT_ACPI, EXIT_RESET, EXIT_EFI, EXIT_HALT };
 enum option_stop { STOP_PRECISION, STOP_VERDICT };
 enum option_checks { CHECKS_ON, CHECKS_OFF, CHECKS_LIST };
-enum option_fault { FAULT_NONE, FAULT_DE, FAULT_UD, FAULT_GP, FAULT_PF, FAULT_STACK };
+enum option_fault {
+    FAULT_NONE,
+    FAULT_DE,
+    FAULT_UD,
+    FAULT_GP,
+    FAULT_PF,
+    FAULT_STACK,
+    FAULT_VCPU_STACK
+};
 
 // One `expect=` assertion: kind is the word before the first colon (vendor, boot, tsc, claim,
 // clock, check), subject and value what follows. `expect=claim:leaf-0x15:ok` has subject

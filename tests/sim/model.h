@@ -96,8 +96,11 @@ _Noreturn void vcpus_stop(void);
 void vcpus_leave(enum sim_exit exit, uint32_t value);
 // A command comes out of CPU 0's APIC.
 void vcpus_command(uint32_t apic_id, uint32_t command);
-// exceptions.c: #UD on a vCPU whose stack ends here.
-void exception_on_vcpu(uint8_t *stack_top);
+// What the kernel keeps for the current vCPU's stack, not CPU 0's: two pages, the lower one a
+// guard.
+uint8_t *vcpus_stack(void);
+// exceptions.c: #UD on the current vCPU.
+void exception_on_vcpu(void);
 
 // sim.c: time and the run.
 

@@ -45,7 +45,9 @@ static void *guest_page(uint64_t address, uint64_t alignment, uint64_t length)
 
 static bool write_pvclock(uint32_t msr, uint64_t value)
 {
-    const struct sim_time_page *time = &sim.config->paravirt.pvclock;
+    const struct sim_vcpu *vcpu = &sim.config->vcpus[vcpus_current()];
+    const struct sim_time_page *time =
+        vcpu->own_pvclock ? &vcpu->pvclock : &sim.config->paravirt.pvclock;
 
     if (!time->present || (time->old_only && msr != MSR_PVCLOCK_OLD))
         return false;
@@ -53,8 +55,10 @@ static bool write_pvclock(uint32_t msr, uint64_t value)
     sim.result->left.pvclock_writes++;
     if (value & MSR_ENABLE) {
         struct pvclock_time *page = guest_page(value & ~(uint64_t)MSR_ENABLE, 4, sizeof(*page));
-        if (page)
+        if (page) {
             fill_time(page, time);
+            page->system_time += (uint64_t)vcpu->pvclock_ahead_ns;
+        }
     }
     return true;
 }

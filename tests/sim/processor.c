@@ -121,6 +121,10 @@ bool msr_read(uint32_t msr, uint64_t *value)
         *value = sim_tsc();
         return true;
     }
+    if (vcpus_current() && msr && sim.config->vcpus[vcpus_current()].msr.index == msr) {
+        *value = sim.config->vcpus[vcpus_current()].msr.value;
+        return true;
+    }
     if (msr == MSR_TSC_ADJUST && vcpus_current()) {
         *value = sim.config->vcpus[vcpus_current()].tsc_adjust;
         return true;

@@ -299,8 +299,10 @@ enum sim_vcpu_manner {
     SIM_VCPU_RUNS,
     SIM_VCPU_NEVER,  // nothing
     SIM_VCPU_SECOND, // it takes the second SIPI only
+    SIM_VCPU_LATE,   // nothing, until it gets INIT a second time
+    SIM_VCPU_STALLS, // stands still at its 20th reading of the TSC
     SIM_VCPU_FAULTS, // #UD, before it does anything
-    SIM_VCPU_HANGS,  // stands still at its 20th reading of the TSC
+    SIM_VCPU_HANGS,  // stands still at its 20th reading of the TSC, and any later one
 };
 
 #define SIM_VCPUS_MAX 16
@@ -313,6 +315,13 @@ struct sim_vcpu {
     struct sim_clock tsc; // hz_numerator / hz_denominator etc. as for CPU 0's
     uint32_t odd_leaf;    // EAX of this CPUID leaf has its lowest bit inverted, 0: of none
     uint64_t tsc_adjust;  // IA32_TSC_ADJUST, where CPUID says that it exists
+    bool own_pvclock;     // false: as CPU 0's, sim_paravirt.pvclock
+    struct sim_time_page pvclock;
+    int64_t pvclock_ahead_ns; // its system time is, of CPU 0's
+    struct {
+        uint32_t index; // 0: none
+        uint64_t value;
+    } msr; // that has another value, or one at all
 };
 
 // --- Time

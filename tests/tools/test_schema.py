@@ -27,6 +27,8 @@ ADDED = {
     "clock": ["independence"],
     "check": ["proposal"],
     "step": ["window", "at_ns"],
+    "vcpu": "pvclock_hz pvclock_stable pvclock_low_ns pvclock_high_ns hyperv_tsc_hz platform_info"
+    " claims".split(),
 }
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",

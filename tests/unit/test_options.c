@@ -389,6 +389,7 @@ static void test_choices(void **state)
         {"fault=gp", fault, FAULT_GP},
         {"fault=pf", fault, FAULT_PF},
         {"fault=stack", fault, FAULT_STACK},
+        {"fault=vcpu-stack", fault, FAULT_VCPU_STACK},
     };
     static const struct {
         const char *line, *expected, *used;
@@ -402,7 +403,7 @@ static void test_choices(void **state)
         {"cpus=2s", "all, or how many vCPUs to examine, from 1 to 65536", "cpus=all"},
         {"skew=1", "a duration such as 1us, from 0 to 1s", "skew=1us"},
         {"skew=1001ms", "a duration such as 1us, from 0 to 1s", "skew=1us"},
-        {"fault=nmi", "none, de, ud, gp, pf or stack", "fault=none"},
+        {"fault=nmi", "none, de, ud, gp, pf, stack or vcpu-stack", "fault=none"},
     };
     struct options defaults;
 
