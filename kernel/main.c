@@ -3,6 +3,7 @@
 
 #include "kernel/claims/claims.h"
 #include "kernel/console/console.h"
+#include "kernel/costs.h"
 #include "kernel/cpuid_log.h"
 #include "kernel/firmware/firmware.h"
 #include "kernel/judge.h"
@@ -64,6 +65,7 @@ static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
 static struct audit audit;
 static struct smp smp;
+static struct costs costs;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -193,6 +195,8 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);
+    costs_measure(&costs, &platform, claims, claim_count, &measurement);
+    report_costs(&costs, measurement.tsc_millihertz);
     report_leaves();
 
     judge(&judged, &platform, claims, claim_count, &measurement, &audit);

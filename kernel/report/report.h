@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel/audit.h"
+#include "kernel/costs.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
@@ -39,6 +40,9 @@ void report_audit(const struct audit *audit, bool list, bool strict);
 
 // report/vcpus.c
 void report_vcpus(const struct smp *smp, const struct measurement *measurement);
+
+// report/costs.c. `millihertz`: the TSC's rate, 0 where it is not known.
+void report_costs(const struct costs *costs, uint64_t millihertz);
 
 // report/page.c: the summary for screens, before report_end
 void report_page(const struct platform *platform, const struct judged *judged,

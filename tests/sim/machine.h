@@ -52,6 +52,13 @@ void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
 void machine_bracket_msr(uint32_t msr, struct bracket *out);
 void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out);
 
+void machine_bracket_nothing(struct bracket *out);
+void machine_bracket_bare(struct bracket *out);
+#define MACHINE_NOPS 16
+void machine_bracket_nops(struct bracket *out);
+void machine_bracket_cpuid(uint32_t leaf, struct bracket *out);
+void machine_bracket_rdtscp(struct bracket *out);
+
 extern struct machine_resume {
     uint64_t rip, rsp;
 } machine_resume;

@@ -106,6 +106,7 @@ void sim_operation(void);
 // Lets time pass before, or after, the instant at which an access takes effect.
 void sim_before(enum sim_access access);
 void sim_after(enum sim_access access);
+void sim_pass_ns(uint32_t ns);
 uint64_t sim_exponential(uint64_t mean);
 void sim_violation(const char *what, uint64_t address, uint64_t value);
 _Noreturn void sim_leave(enum sim_exit exit, uint32_t value);

@@ -18,6 +18,7 @@ static const struct rule rules[] = {
     {SPACE_PORT, 0x40, 0x43, READ, false, "an 8254 has no identification: its count must be read"},
     {SPACE_PORT, 0x40, 0x43, WRITE, false, "and must be started to be read"},
     {SPACE_PORT, 0x61, 0x61, READ, false, "reads have no effect; 0xff tells that it is absent"},
+    {SPACE_PORT, 0x80, 0x80, WRITE, false, "POST codes: system software writes there for a delay"},
     {SPACE_PORT, 0x5658, 0x5658, READ, true, "VMware's backdoor answers there, and QEMU's"},
     {SPACE_PORT, 0x70, 0x70, WRITE, false, "an index alone does nothing"},
     {SPACE_PORT, 0x71, 0x71, READ, false, "0xff tells that there is no CMOS clock"},

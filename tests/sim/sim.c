@@ -80,6 +80,11 @@ static void pass(uint32_t least_ns, uint32_t jitter_ns)
     vcpus_yield();
 }
 
+void sim_pass_ns(uint32_t ns)
+{
+    pass(ns, 0);
+}
+
 void sim_before(enum sim_access access)
 {
     const struct sim_latency *latency = &sim.config->latency[access];

@@ -360,7 +360,9 @@ struct sim_config {
     unsigned memory_mib;
 
     struct sim_clock tsc;
-    uint64_t tsc_quantum; // readings are multiples of this, 0 as 1
+    uint64_t tsc_quantum;  // readings are multiples of this, 0 as 1
+    uint32_t nop_ns;       // what an instruction costs that does nothing
+    int64_t rdtscp_offset; // by which RDTSCP reads more than RDTSC
     struct sim_latency latency[SIM_ACCESSES];
     struct sim_delays delays;
 

@@ -52,6 +52,8 @@ FIELDS = {
     "warp": "vcpus reads warps max_cycles max_ns",
     "evidence": "source finding points_to",
     "identity": "conclusion confidence hypervisor platform against impersonation",
+    "bench": "access samples min_cycles median_cycles p99_cycles min_ns median_ns p99_ns",
+    "tsc": "rdtsc rdtsc_cycles nop_cycles step_cycles one_ghz rdtscp tsc_adjust deadline_timer",
 }
 KINDS = list(FIELDS)
 
