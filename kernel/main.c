@@ -5,6 +5,7 @@
 #include "kernel/console/console.h"
 #include "kernel/costs.h"
 #include "kernel/cpuid_log.h"
+#include "kernel/disturbance.h"
 #include "kernel/firmware/firmware.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
@@ -66,6 +67,7 @@ static struct measurement measurement;
 static struct audit audit;
 static struct smp smp;
 static struct costs costs;
+static struct disturbance disturbance;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -197,6 +199,8 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_vcpus(&smp, &measurement);
     costs_measure(&costs, &platform, claims, claim_count, &measurement);
     report_costs(&costs, measurement.tsc_millihertz);
+    disturbance_measure(&disturbance, &platform, &measurement);
+    report_disturbance(&disturbance, measurement.tsc_millihertz);
     report_leaves();
 
     judge(&judged, &platform, claims, claim_count, &measurement, &audit);

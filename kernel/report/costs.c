@@ -3,14 +3,6 @@
 
 #include "lib/text.h"
 
-static void record_ns(const char *key, uint64_t cycles, uint64_t millihertz)
-{
-    if (millihertz)
-        record_u64(key, rate_cycles_to_ns(cycles, millihertz));
-    else
-        record_null(key);
-}
-
 static void write_cost(const struct cost *cost, uint64_t millihertz)
 {
     static const char *const keys[3][2] = {

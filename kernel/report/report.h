@@ -4,6 +4,7 @@
 
 #include "kernel/audit.h"
 #include "kernel/costs.h"
+#include "kernel/disturbance.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
@@ -43,6 +44,9 @@ void report_vcpus(const struct smp *smp, const struct measurement *measurement);
 
 // report/costs.c. `millihertz`: the TSC's rate, 0 where it is not known.
 void report_costs(const struct costs *costs, uint64_t millihertz);
+
+// report/disturbance.c, likewise
+void report_disturbance(const struct disturbance *disturbance, uint64_t millihertz);
 
 // report/page.c: the summary for screens, before report_end
 void report_page(const struct platform *platform, const struct judged *judged,

@@ -159,6 +159,8 @@ struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf);
 // paravirt.c: what hypervisors offer their guests. Reading and writing give false for MSRs of
 // others.
 void paravirt_reset(void);
+// The host had something else to do.
+void paravirt_delay(uint64_t length_fs);
 bool paravirt_read_msr(uint32_t msr, uint64_t *value);
 bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok);
 

@@ -58,15 +58,15 @@ static void next_preemption(void)
 static void interrupt(void)
 {
     const struct sim_delays *delays = &sim.config->delays;
+    bool preempted = sim.interruption_fs == sim.preemption_fs;
+    uint64_t length_ns = preempted ? sim_random_range(&sim.random, delays->preemption_min_ns,
+                                                      delays->preemption_max_ns)
+                                   : delays->stalls[sim.stall++].length_ns;
 
-    if (sim.interruption_fs == sim.preemption_fs) {
-        sim.now_fs +=
-            sim_random_range(&sim.random, delays->preemption_min_ns, delays->preemption_max_ns) *
-            FS_PER_NS;
+    sim.now_fs += length_ns * FS_PER_NS;
+    paravirt_delay(length_ns * FS_PER_NS);
+    if (preempted)
         next_preemption();
-    } else {
-        sim.now_fs += delays->stalls[sim.stall++].length_ns * FS_PER_NS;
-    }
     next_interruption();
 }
 

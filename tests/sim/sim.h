@@ -245,7 +245,16 @@ struct sim_backdoor {
     uint32_t bus_hz;
 };
 
+// KVM's steal time, by MSR 0x4b564d03: of what delays take from the guest it claims so much.
+struct sim_steal {
+    bool present;
+    uint32_t permille;
+    bool silent; // the host never writes to the page
+    bool busy;   // it writes without end
+};
+
 struct sim_paravirt {
+    struct sim_steal steal;
     struct sim_time_page pvclock, xen;
     int32_t xen_result; // of the hypercall
     bool xen_console;   // this guest may write to Xen's console
@@ -451,6 +460,7 @@ struct sim_result {
         uint64_t pvclock; // last value written to MSR 0x4b564d01 or 0x12,
         unsigned pvclock_writes;
         uint64_t reference_tsc; // and that of MSR 0x40000021
+        uint64_t steal;         // and that of MSR 0x4b564d03
     } left;
 };
 

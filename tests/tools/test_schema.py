@@ -54,6 +54,9 @@ FIELDS = {
     "identity": "conclusion confidence hypervisor platform against impersonation",
     "bench": "access samples min_cycles median_cycles p99_cycles min_ns median_ns p99_ns",
     "tsc": "rdtsc rdtsc_cycles nop_cycles step_cycles one_ghz rdtscp tsc_adjust deadline_timer",
+    "disturbance": "spin_cycles spin_ns reads backwards stopped typical_cycles limit_cycles gaps"
+    " gaps_per_s longest_cycles longest_ns lost_cycles lost_ns lost_ppb steal steal_ns reason",
+    "gap": "from_cycles to_cycles from_ns to_ns count",
 }
 KINDS = list(FIELDS)
 
