@@ -407,6 +407,26 @@ static inline uint64_t machine_cr2(void)
     return value;
 }
 
+// Lets interrupts in that are pending, and no others.
+static inline void machine_take_interrupts(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tnop\n\tcli" ::: "memory");
+}
+
+// Halts this CPU until an interrupt comes. One that is pending already ends it at once, since STI
+// lets none in before the next instruction is over.
+static inline void machine_sleep(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
+}
+
+// So many multiplications, each of which needs the one before.
+static inline void machine_work(uint32_t rounds)
+{
+    uint64_t product = 3;
+    __asm__ volatile("1: imulq %0, %0\n\tdecl %1\n\tjnz 1b" : "+r"(product), "+r"(rounds)::"cc");
+}
+
 // Stops this CPU for good: interrupts are off and stay off.
 _Noreturn static inline void machine_halt(void)
 {

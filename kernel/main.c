@@ -13,6 +13,7 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
 #include "kernel/smp.h"
+#include "kernel/states.h"
 #include "kernel/trap.h"
 
 #include "lib/text.h"
@@ -68,6 +69,7 @@ static struct audit audit;
 static struct smp smp;
 static struct costs costs;
 static struct disturbance disturbance;
+static struct states states;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -194,13 +196,15 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_window_start(&measurement, &platform.options);
     measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
     report_measurement(&measurement);
-    audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);
     costs_measure(&costs, &platform, claims, claim_count, &measurement);
     report_costs(&costs, measurement.tsc_millihertz);
     disturbance_measure(&disturbance, &platform, &measurement);
     report_disturbance(&disturbance, measurement.tsc_millihertz);
+    states_measure(&states, &platform, &measurement);
+    report_states(&states);
+    audit_run(&audit, &platform, claims, claim_count, &measurement, states.broken);
     report_leaves();
 
     judge(&judged, &platform, claims, claim_count, &measurement, &audit);

@@ -8,6 +8,7 @@
 #include "kernel/judge.h"
 #include "kernel/measure.h"
 #include "kernel/platform.h"
+#include "kernel/states.h"
 
 // report/platform.c
 void report_banner(const struct boot_info *boot);
@@ -47,6 +48,9 @@ void report_costs(const struct costs *costs, uint64_t millihertz);
 
 // report/disturbance.c, likewise
 void report_disturbance(const struct disturbance *disturbance, uint64_t millihertz);
+
+// report/states.c
+void report_states(const struct states *states);
 
 // report/page.c: the summary for screens, before report_end
 void report_page(const struct platform *platform, const struct judged *judged,

@@ -65,6 +65,9 @@ extern struct machine_resume {
 void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 
 uint64_t machine_cr2(void);
+void machine_take_interrupts(void);
+void machine_sleep(void);
+void machine_work(uint32_t rounds);
 _Noreturn void machine_halt(void);
 
 struct machine_vcpus {
