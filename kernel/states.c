@@ -5,7 +5,7 @@
 #include "lib/text.h"
 #include "lib/wide.h"
 
-#define STATE_NS    25000000u
+#define STATE_NS    20000000u
 #define READINGS    16     // of which the narrowest counts, at both ends
 #define TRIES       3      // of a state in which the vCPU was stopped for too long
 #define PASSES_MOST 100000 // of a state: the clock, too, may stop
@@ -29,14 +29,14 @@ const char *state_verdict_word(enum state_verdict verdict)
 
 // --- The reference clock
 
-// The longest stretch that can be told from a shorter one, in nanoseconds.
+// The time until its count repeats.
 static uint64_t range_ns(const struct clock_info *info)
 {
-    return wide_mul_div(info->modulus / 2, info->nominal.denominator * 1000000000,
+    return wide_mul_div(info->modulus, info->nominal.denominator * 1000000000,
                         info->nominal.numerator);
 }
 
-// The LAPIC timer is left out, since it is to interrupt.
+// The LAPIC timer is left out, since it is to interrupt, and a clock whose every tick must be seen.
 static const struct clock_run *choose(const struct measurement *measurement)
 {
     const struct clock_run *best = NULL;
@@ -45,7 +45,7 @@ static const struct clock_run *choose(const struct measurement *measurement)
         const struct clock_run *run = &measurement->clocks[i];
         const struct clock_info *info = &run->info;
         if ((run->status != CLOCK_LIVE && run->status != CLOCK_COARSE) || info->slow ||
-            !info->nominal.numerator || run->result != MEASUREMENT_OK ||
+            info->gap_ticks || !info->nominal.numerator || run->result != MEASUREMENT_OK ||
             text_equal(run->clock->name, "lapic"))
             continue;
         if (range_ns(info) > STATE_NS && (!best || range_ns(info) > range_ns(&best->info)))

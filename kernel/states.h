@@ -33,7 +33,7 @@ struct states {
     const char *broken; // what was found against a TSC of constant rate, or NULL
 };
 
-// For the sections halt and load: encloses the TSC's rate for 25 ms in each state. Bounded; halts
+// For the sections halt and load: encloses the TSC's rate for 20 ms in each state. Bounded; halts
 // only if an interrupt certainly ends it.
 void states_measure(struct states *states, const struct platform *platform,
                     const struct measurement *measurement);

@@ -43,6 +43,8 @@
 
 #define PERIOD_MS   5
 #define PATIENCE_MS 20
+// Of a wait, however long they take: the host may have run something else most of the time.
+#define TURNS_LEAST 1000
 #define TURNS_MOST  2000000 // of a wait, where the TSC stands still
 // An interrupt that comes again as soon as it was answered would leave no time for anything else.
 #define STORM     1000
@@ -88,7 +90,8 @@ static bool await(unsigned count, uint64_t *when)
 
     taken = 0;
     *when = start;
-    for (unsigned i = 0; i < TURNS_MOST && *when - start < PATIENCE_MS * ms_cycles; i++) {
+    for (unsigned i = 0;
+         i < TURNS_MOST && (i < TURNS_LEAST || *when - start < PATIENCE_MS * ms_cycles); i++) {
         taken_at_once = 0;
         machine_take_interrupts();
         *when = machine_tsc();

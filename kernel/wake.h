@@ -17,7 +17,8 @@ enum wake_result {
 const char *wake_result_word(enum wake_result result); // "absent", "silent", "early", "works"
 
 // Finds out which ones work, `use_pit` or not: masks the PICs, gives them vectors of their own, and
-// waits for two interrupts of each source, awake, for 20 ms at most. Writes one result a source.
+// waits for two interrupts of each source, awake, for 20 ms and 1000
+// turns of a loop. Writes one result a source.
 // What the LAPIC timer and PIT channel 0 were programmed to is lost.
 void wake_prove(const struct platform *platform, uint64_t tsc_millihertz, bool use_pit,
                 enum wake_result results[WAKE_SOURCES]);

@@ -57,6 +57,8 @@ FIELDS = {
     "disturbance": "spin_cycles spin_ns reads backwards stopped typical_cycles limit_cycles gaps"
     " gaps_per_s longest_cycles longest_ns lost_cycles lost_ns lost_ppb steal steal_ns reason",
     "gap": "from_cycles to_cycles from_ns to_ns count",
+    "state": "state verdict clock passes window_ns cycles low_hz high_hz reason",
+    "wake": "source result",
 }
 KINDS = list(FIELDS)
 
