@@ -245,6 +245,78 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
     out->value = value; // the low 32 bits: every clock that is read so is a 32-bit counter
 }
 
+// Brackets of what has no value, for what it costs. Nothing at all: two fenced readings in a row.
+static inline void machine_bracket_nothing(struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("")
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     :
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
+// Two readings in a row without a fence.
+static inline void machine_bracket_bare(struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile("rdtsc\n\tmovl %%eax, %k[low]\n\tmovl %%edx, %k[high]\n\trdtsc"
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     :
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
+#define MACHINE_NOPS 16
+static inline void machine_bracket_nops(struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET(".rept 16\n\tnop\n\t.endr")
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     :
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
+static inline void machine_bracket_cpuid(uint32_t leaf, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("movl %k[leaf], %%eax\n\txorl %%ecx, %%ecx\n\tcpuid")
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     : [leaf] "r"(leaf)
+                     : "rbx", "rcx", "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
+// Brackets RDTSCP; `value` is its TSC. Only where CPUID 0x80000001 EDX bit 27 offers it, and never
+// for anything but itself: it kills a VM on some hosts.
+static inline void machine_bracket_rdtscp(struct bracket *out)
+{
+    uint64_t low, high, value_low, value_high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(
+        MACHINE_BRACKET("rdtscp\n\tmovl %%eax, %k[value_low]\n\tmovl %%edx, %k[value_high]")
+        : [low] "=&r"(low), [high] "=&r"(high), [value_low] "=&r"(value_low),
+          [value_high] "=&r"(value_high), "=&a"(after_low), "=&d"(after_high)
+        :
+        : "rcx", "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = value_high << 32 | value_low;
+}
+
 // Where execution goes on after an exception in code that is not ours, by the trap handler; rip 0:
 // nowhere.
 extern struct machine_resume {
@@ -333,6 +405,26 @@ static inline uint64_t machine_cr2(void)
     uint64_t value;
     __asm__ volatile("movq %%cr2, %0" : "=r"(value));
     return value;
+}
+
+// Lets interrupts in that are pending, and no others.
+static inline void machine_take_interrupts(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tnop\n\tcli" ::: "memory");
+}
+
+// Halts this CPU until an interrupt comes. One that is pending already ends it at once, since STI
+// lets none in before the next instruction is over.
+static inline void machine_sleep(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
+}
+
+// So many multiplications, each of which needs the one before.
+static inline void machine_work(uint32_t rounds)
+{
+    uint64_t product = 3;
+    __asm__ volatile("1: imulq %0, %0\n\tdecl %1\n\tjnz 1b" : "+r"(product), "+r"(rounds)::"cc");
 }
 
 // Stops this CPU for good: interrupts are off and stay off.

@@ -3,7 +3,9 @@
 
 #include "kernel/claims/claims.h"
 #include "kernel/console/console.h"
+#include "kernel/costs.h"
 #include "kernel/cpuid_log.h"
+#include "kernel/disturbance.h"
 #include "kernel/firmware/firmware.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
@@ -12,6 +14,7 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
 #include "kernel/smp.h"
+#include "kernel/states.h"
 #include "kernel/trap.h"
 
 #include "lib/text.h"
@@ -66,6 +69,9 @@ static struct measurement measurement;
 static struct monitor monitor;
 static struct audit audit;
 static struct smp smp;
+static struct costs costs;
+static struct disturbance disturbance;
+static struct states states;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -203,9 +209,15 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_measurement(&measurement);
     if (platform.options.duration_ns)
         report_monitor(&monitor, &measurement, platform.options.window_ns);
-    audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);
+    costs_measure(&costs, &platform, claims, claim_count, &measurement);
+    report_costs(&costs, measurement.tsc_millihertz);
+    disturbance_measure(&disturbance, &platform, &measurement);
+    report_disturbance(&disturbance, measurement.tsc_millihertz);
+    states_measure(&states, &platform, &measurement);
+    report_states(&states);
+    audit_run(&audit, &platform, claims, claim_count, &measurement, states.broken);
     report_leaves();
 
     judge(&judged, &platform, claims, claim_count, &measurement,

@@ -296,7 +296,7 @@ static bool prepare(const struct platform *platform)
     smp->count = smp->listed = smp->up = 1;
     smp->vcpus[0] = (struct vcpu){.apic_id = own_id, .status = VCPU_UP, .reason = ""};
     smp->found_by = "none";
-    if (platform->options.cpus == 1 ||
+    if (platform->options.cpus == 1 || !(platform->options.sections & SECTION_VCPUS) ||
         (platform->acpi.has_madt && platform->acpi.apic_id_count <= 1))
         return false;
     if (apic_find(&apic, platform, smp->problem, sizeof(smp->problem)) != CLOCK_LIVE)

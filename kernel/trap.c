@@ -8,6 +8,7 @@
 #include "kernel/leave.h"
 #include "kernel/report/emit.h"
 #include "kernel/smp.h"
+#include "kernel/wake.h"
 #include "lib/text.h"
 
 // What boot/traps.asm pushes, lowest address first.
@@ -144,6 +145,8 @@ void trap_handle(struct trap_frame *frame)
     uint64_t fault_address = machine_cr2();
 
     if ((frame->vector == GENERAL_PROTECTION || frame->vector == INVALID_OPCODE) && recover(frame))
+        return;
+    if (frame->vector >= EXCEPTIONS && wake_take(&frame->rflags))
         return;
     if (machine_resume.rip) { // the machine is being left, and there are other ways
         frame->rip = machine_resume.rip;

@@ -1,6 +1,7 @@
 #include "kernel/report/emit.h"
 
 #include "kernel/console/console.h"
+#include "lib/rate.h"
 
 static struct {
     unsigned records;
@@ -99,6 +100,14 @@ void record_u64(const char *key, uint64_t value)
 void record_s64(const char *key, int64_t value)
 {
     json_s64(&emit.json, key, value);
+}
+
+void record_ns(const char *key, uint64_t cycles, uint64_t millihertz)
+{
+    if (millihertz)
+        record_u64(key, rate_cycles_to_ns(cycles, millihertz));
+    else
+        record_null(key);
 }
 
 void record_decimal(const char *key, uint64_t value, unsigned scale)

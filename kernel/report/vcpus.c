@@ -113,10 +113,7 @@ static void write_record(const struct vcpu *vcpu, size_t index, uint64_t millihe
     record_bounds("rate_low_ppb", "rate_high_ppb", vcpu->rate_known ? &vcpu->rate_low_ppb : NULL,
                   &vcpu->rate_high_ppb);
     record_u64("exchanges", vcpu->first.exchanges + vcpu->second.exchanges);
-    if (has_ns)
-        record_u64("exchange_min_ns", rate_cycles_to_ns(narrowest(vcpu), millihertz));
-    else
-        record_null("exchange_min_ns");
+    record_ns("exchange_min_ns", narrowest(vcpu), has_ns ? millihertz : 0);
     if (vcpu->has_tsc_adjust)
         record_s64("tsc_adjust", (int64_t)vcpu->tsc_adjust);
     else
@@ -286,13 +283,8 @@ static void write_summary_record(const struct smp *smp, uint64_t millihertz)
     record_u64("up", smp->up);
     record_string("found_by", smp->found_by);
     record_u64("rows", smp->rows);
-    if (millihertz) {
-        record_u64("start_ns", rate_cycles_to_ns(smp->start_cycles, millihertz));
-        record_u64("spent_ns", rate_cycles_to_ns(smp->spent_cycles, millihertz));
-    } else {
-        record_null("start_ns");
-        record_null("spent_ns");
-    }
+    record_ns("start_ns", smp->start_cycles, millihertz);
+    record_ns("spent_ns", smp->spent_cycles, millihertz);
     record_string("reason", smp->problem);
     emit_record_end();
 }
@@ -306,10 +298,7 @@ static void write_warp(const struct smp *smp, uint64_t millihertz, struct unit u
     record_u64("reads", smp->reads);
     record_u64("warps", smp->warps);
     record_u64("max_cycles", smp->warp_cycles);
-    if (millihertz)
-        record_u64("max_ns", size);
-    else
-        record_null("max_ns");
+    record_ns("max_ns", smp->warp_cycles, millihertz);
     emit_record_end();
     emit_text("  warp test: %llu readings by %zu vCPUs at once, ", (unsigned long long)smp->reads,
               smp->warp_vcpus);

@@ -31,6 +31,7 @@ WRONG = [
     "exit=stage-left",
     "strict=maybe",
     "scan=deep",
+    "sections=vcpus,sundial",
     "fault=nmi",
     "WINDOW=10ms",
     "window",

@@ -30,6 +30,11 @@ uint64_t machine_cr2(void)
     return page_fault_at;
 }
 
+void exception_interrupt(void)
+{
+    raise(EXCEPTIONS, 0);
+}
+
 void machine_raise_de(void)
 {
     raise(DIVIDE_ERROR, 0);

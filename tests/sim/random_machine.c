@@ -266,7 +266,9 @@ void random_machine(struct random_machine *machine, uint64_t seed, unsigned wind
     unsigned ms =
         (unsigned)sim_random_range(&random, kind == RANDOM_SHARP ? window_ms / 2 : 2, window_ms);
     machine->window_ns = ms * 1000000ull;
-    snprintf(machine->options, sizeof(machine->options), "window=%ums precision=0", ms);
+    // No section whose brackets would come after those of the window.
+    snprintf(machine->options, sizeof(machine->options), "window=%ums precision=0 sections=vcpus",
+             ms);
     config->options = machine->options;
 }
 

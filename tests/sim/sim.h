@@ -105,6 +105,9 @@ struct sim_lapic {
     bool x2apic;        // CPUID 1 ECX bit 21
     bool x2apic_on;     // firmware left it in x2APIC mode
     bool x2apic_faults; // switching to it raises #GP
+    bool no_interrupt;  // the timer's interrupt never comes
+    bool halts;         // nor while the CPU is halted
+    bool early;         // the TSC deadline is met too soon
     bool deadline_only; // the timer's mode bits stay at TSC-deadline: the current count reads 0
     uint32_t version;
 };
@@ -245,7 +248,16 @@ struct sim_backdoor {
     uint32_t bus_hz;
 };
 
+// KVM's steal time, by MSR 0x4b564d03: of what delays take from the guest it claims so much.
+struct sim_steal {
+    bool present;
+    uint32_t permille;
+    bool silent; // the host never writes to the page
+    bool busy;   // it writes without end
+};
+
 struct sim_paravirt {
+    struct sim_steal steal;
     struct sim_time_page pvclock, xen;
     int32_t xen_result; // of the hypercall
     bool xen_console;   // this guest may write to Xen's console
@@ -370,10 +382,17 @@ struct sim_config {
 
     struct sim_clock tsc;
     uint64_t tsc_quantum; // readings are multiples of this, 0 as 1
+    uint32_t nop_ns;      // what an instruction costs that does nothing
+    // By how much slower the TSC counts while the CPU is halted, and while it computes: parts per
+    // billion, 1000000000 is not at all.
+    int64_t tsc_halt_ppb, tsc_load_ppb;
+    int64_t rdtscp_offset; // by which RDTSCP reads more than RDTSC
     struct sim_latency latency[SIM_ACCESSES];
     struct sim_delays delays;
 
     struct sim_pit pit;
+    bool pic;              // the two 8259A
+    bool pit_no_interrupt; // channel 0 is not wired to them
     struct sim_hpet hpet;
     struct sim_pm_timer pm_timer;
     struct sim_lapic lapic;
@@ -458,6 +477,7 @@ struct sim_result {
         uint64_t pvclock; // last value written to MSR 0x4b564d01 or 0x12,
         unsigned pvclock_writes;
         uint64_t reference_tsc; // and that of MSR 0x40000021
+        uint64_t steal;         // and that of MSR 0x4b564d03
     } left;
 };
 

@@ -16,7 +16,7 @@
 #include "tests/sim/run.h"
 #include "tests/unit/fake_checks.h"
 
-#define WINDOW "window=100ms precision=0"
+#define WINDOW "window=100ms precision=0 sections=vcpus"
 
 static void expect_result(const char *id, const char *outcome, const char *detail)
 {
