@@ -566,11 +566,11 @@ bool measure_slice(struct measurement *measurement, const struct options *option
 {
     unsigned checks = 0;
     struct bounds bounds = {rounds_within(measurement, measurement->window_cycles), 0};
+    measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
     uint64_t check_cycles = measurement->window_cycles / CHECKS;
     // After a gap at its end, every clock is read once more.
     while (now_cycles(measurement) - measurement->window_began < measurement->window_cycles ||
            (measurement->gap_count && !measurement->gaps[0].whole)) {
-        measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
         for (size_t i = 0; i < measurement->gap_count && i < GAPS_MAX; i++)
             measurement->gaps[i].whole = true;
         if (!bounded_round(measurement, &bounds))

@@ -262,13 +262,12 @@ static void tell_incident(const struct run *run, const struct incident *incident
         note_step(monitor, measurement, incident);
         if (incident->tsc_possible)
             drop_gap(measurement, incident);
-        for (size_t i = 0; i < measurement->count; i++)
-            drop_marks(monitor, measurement, &measurement->clocks[i]);
-        allan_gap(&monitor->allan);
     } else {
         monitor->rate_changes++;
         begin_stretch(run);
     }
+    for (size_t i = 0; kind != MONITOR_RATE && i < measurement->count; i++)
+        drop_marks(monitor, measurement, &measurement->clocks[i]);
     // A step of a reference clock has nothing to do with them.
     if (kind != MONITOR_STEP || incident->tsc_possible || !incident->clocks_possible)
         monitor->reread = true;
