@@ -7,8 +7,10 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
+#include "tests/sim/random_machine.h"
 #include "tests/sim/run.h"
 
 #define MS     1000000ull
@@ -466,6 +468,51 @@ static void test_a_tsc_that_stops(void **state)
     expect_end("fail");
 }
 
+// Machines made from seeds, with clocks of any kind and interruptions: in every window, and over
+// all of them, the truth is inside, and no step is found where there is none.
+static bool check_seed(uint64_t seed, bool loud)
+{
+    static struct random_machine random;
+    const char *lines = result.com2.bytes, *wrong = NULL;
+    struct record record;
+    char options[96];
+
+    random_machine(&random, seed, 20, RANDOM_ANY);
+    snprintf(options, sizeof(options), "%s duration=%llums checks=off", random.options,
+             (unsigned long long)(random.window_ns / MS * 6));
+    random.config.options = options;
+    random.config.time_max_ns += 6 * random.window_ns;
+    sim_run(&random.config, &result);
+    const struct sim_clock *tsc = &random.config.tsc;
+    // Millihertz, rounded down: below 10^13, so that the product needs 128 bits.
+    int64_t truth = (int64_t)((uint128)tsc->hz_numerator * (uint64_t)(1000000000 + tsc->error_ppb) /
+                              1000000 / tsc->hz_denominator);
+    if (result.exit == SIM_HUNG || result.violation_count)
+        wrong = "it hung or broke a rule";
+    while (!wrong && record_next(&lines, &record)) {
+        int64_t low, high;
+        if (record_is(&record, "record", "step") && record_is(&record, "kind", "step"))
+            wrong = "a step is told where there was none";
+        if ((record_is(&record, "record", "measurement") ||
+             record_is(&record, "record", "monitor")) &&
+            record_thousandths(&record, "low_hz", &low) &&
+            record_thousandths(&record, "high_hz", &high) && (low > truth + 1 || high < truth))
+            wrong = "the truth is outside";
+    }
+    if (wrong || loud)
+        fprintf(stderr, "%s\n%s\n%s\n", wrong ? wrong : "", loud ? result.com1.bytes : options,
+                loud          ? result.com2.bytes
+                : record.line ? record.line
+                              : "");
+    return !wrong;
+}
+
+static void test_machines_of_any_kind(void **state)
+{
+    (void)state;
+    assert_int_equal(random_seeds(150, check_seed), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,6 +530,7 @@ int main(void)
         cmocka_unit_test(test_one_window),
         cmocka_unit_test(test_nothing_to_measure_with),
         cmocka_unit_test(test_a_tsc_that_stops),
+        cmocka_unit_test(test_machines_of_any_kind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
