@@ -52,6 +52,8 @@ FIELDS = {
     "warp": "vcpus reads warps max_cycles max_ns",
     "evidence": "source finding points_to",
     "identity": "conclusion confidence hypervisor platform against impersonation",
+    "exception": "name r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx rax vector error rip cs"
+    " rflags rsp ss cr2",
     "bench": "access samples min_cycles median_cycles p99_cycles min_ns median_ns p99_ns",
     "tsc": "rdtsc rdtsc_cycles nop_cycles step_cycles one_ghz rdtscp tsc_adjust deadline_timer",
     "disturbance": "spin_cycles spin_ns reads backwards stopped typical_cycles limit_cycles gaps"

@@ -34,6 +34,7 @@ NAMED_BY = {
     "expect": "expect",
     "check": "id",
     "note": "text",
+    "exception": "name",
     "vcpu": "index",
 }
 
