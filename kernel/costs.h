@@ -52,5 +52,5 @@ struct costs {
 };
 
 // Measures all of it, in less than 50 ms unless single accesses take longer than COST_ROW_NS.
-void costs_measure(struct costs *costs, const struct platform *platform, const struct claim *claims,
+void costs_measure(struct costs *out, const struct platform *platform, const struct claim *claims,
                    size_t claim_count, const struct measurement *measurement);
