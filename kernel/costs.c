@@ -69,7 +69,8 @@ static const struct cost *take(const struct access *access, const char *name,
         if (i >= WARM_UP && bracket.after >= bracket.before)
             widths[cost->samples++] = bracket.after - bracket.before;
         uint64_t spent = bracket.after - began;
-        if (spent > row_limit && (cost->samples >= SAMPLES_LEAST || spent > 8 * row_limit))
+        if (cost->samples && spent > row_limit &&
+            (cost->samples >= SAMPLES_LEAST || spent > 8 * row_limit))
             break;
     }
     if (!cost->samples)

@@ -9,7 +9,7 @@
 #define COST_SAMPLES_MAX 200
 
 // A row ends after so long with the samples that it has then, 9 at least, but after 8 times as long
-// in any case: an access may take 100 us, and a stall come in between.
+// with one: an access may take 100 us, and a stall come in between.
 #define COST_ROW_NS     1500000u
 #define COST_ROW_CYCLES 4000000u // where the TSC's rate is not known
 
@@ -20,7 +20,7 @@
 
 struct cost {
     char access[24]; // "rdtsc", "cpuid-0x1", "clock-pit", "rdmsr-0x10", ...
-    size_t samples;  // 0: the TSC went back each time, or took too long
+    size_t samples;  // 0: the TSC went back each time
     uint64_t min_cycles, median_cycles, p99_cycles;
 };
 
@@ -52,5 +52,5 @@ struct costs {
 };
 
 // Measures all of it, in less than 50 ms unless single accesses take longer than COST_ROW_NS.
-void costs_measure(struct costs *costs, const struct platform *platform, const struct claim *claims,
+void costs_measure(struct costs *out, const struct platform *platform, const struct claim *claims,
                    size_t claim_count, const struct measurement *measurement);

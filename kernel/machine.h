@@ -223,7 +223,7 @@ static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct brack
     uint32_t after_low, after_high;
     __asm__ volatile(MACHINE_BRACKET("movl %k[byte], %%eax\n\toutb %%al, %[port]")
                      : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
-                     : [port] "N"(port), [byte] "r"((uint32_t)byte)
+                     : [port] "N"((uint32_t)port), [byte] "r"((uint32_t)byte)
                      : "memory");
     out->before = high << 32 | low;
     out->after = (uint64_t)after_high << 32 | after_low;

@@ -128,7 +128,7 @@ static void test_slow_accesses_are_few(void **state)
     assert_in_range(number(cost("cpuid-0x1"), "samples"), 9, 15);
     expect_cost("out-0x80", 100000, 20);
     // 12 ms at 5 ms each.
-    assert_in_range(number(cost("rdmsr-0x10"), "samples"), 0, 3);
+    assert_in_range(number(cost("rdmsr-0x10"), "samples"), 1, 3);
 }
 
 static void test_the_section_can_be_left_out(void **state)
