@@ -40,6 +40,13 @@ static void look_for_quiet(const struct measurement *measurement, struct inciden
         incident->gap_cycles = before - after;
 }
 
+static void set_aside(struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled)
+            track_set_aside(&measurement->clocks[i].track);
+}
+
 static void cut(struct measurement *measurement, uint64_t sound_until)
 {
     for (size_t i = 0; i < measurement->count; i++)
@@ -83,16 +90,28 @@ static void drop_ambiguous(const struct measurement *measurement, struct inciden
     }
 }
 
-// Do the rates before and after the break exclude each other? Gives what both lie in.
-static bool changed_rate(const struct track *track, struct slope *low, struct slope *high)
+// What the rate may be, on either side of the break; false where nothing is known. `changed`: the
+// rates before and after exclude each other.
+static bool either_rate(const struct clock_run *run, struct slope *low, struct slope *high,
+                        bool *changed)
 {
+    const struct track *track = &run->track;
     const struct envelope *after = &track->envelope;
 
-    if (!track->open || !track->low.cycles || !track->high.cycles || !envelope_bounded(after))
-        return false;
-    *low = slope_less(after->low, track->low) ? after->low : track->low;
-    *high = slope_less(track->high, after->high) ? after->high : track->high;
-    return slope_less(after->high, track->low) || slope_less(track->high, after->low);
+    *low = track->low;
+    *high = track->high;
+    *changed = false;
+    if (!low->cycles || !high->cycles || slope_less(*high, *low)) {
+        *low = run->probe_low;
+        *high = run->probe_high;
+    } else if (track->open && envelope_bounded(after)) {
+        *changed = slope_less(after->high, *low) || slope_less(*high, after->low);
+    }
+    if (track->open && envelope_bounded(after)) {
+        *low = low->ticks && slope_less(*low, after->low) ? *low : after->low;
+        *high = high->ticks && slope_less(after->high, *high) ? *high : after->high;
+    }
+    return low->ticks && high->ticks;
 }
 
 static void attribute(struct measurement *measurement, struct incident *incident);
@@ -106,22 +125,19 @@ static void take_offsets(struct measurement *measurement)
     if (!incident->back_cycles && !incident->merged)
         track_locate_again(&measurement->clocks[incident->first].track, &incident->after_cycles);
     for (size_t i = 0; i < measurement->count; i++) {
-        const struct clock_run *run = &measurement->clocks[i];
+        struct clock_run *run = &measurement->clocks[i];
         struct slope low, high;
         int64_t least, most;
-        // The rate proven elsewhere in the window; without one the examination's will do. A clock
-        // that is computed from the TSC steps along with it.
+        bool changed;
+        // A clock that is computed from the TSC steps along with it.
         if (!run->sampled || text_equal(run->info.independence, CLOCK_DERIVED))
             continue;
-        if (changed_rate(&run->track, &low, &high)) {
-            incident->changed |= 1u << i;
-            // Either rate, on either side: a step is claimed only if neither explains the offset.
-        } else if (!track_enclosure(&run->track, &low, &high) || slope_less(high, low)) {
-            low = run->probe_low;
-            high = run->probe_high;
-            if (!low.ticks || !high.ticks)
-                continue;
-        }
+        track_recover(&run->track, incident->after_cycles);
+        // Either rate, on either side: a step is claimed only if no change of rate explains it.
+        bool known = either_rate(run, &low, &high, &changed);
+        incident->changed |= (unsigned)changed << i;
+        if (!known)
+            continue;
         if (!track_offset(&run->track, incident->after_cycles, incident->before_cycles, low, high,
                           &least, &most))
             continue;
@@ -170,6 +186,7 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
     incident->seen = 1u << index;
     incident->first = index;
     look_for_quiet(measurement, incident);
+    set_aside(measurement);
     cut(measurement, after);
     if (measurement->incident_count <= INCIDENTS_MAX) {
         measurement->pending = measurement->incident_count - 1;
@@ -184,6 +201,7 @@ void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t c
     struct incident *incident = add(measurement, at, at);
 
     incident->back_cycles = cycles;
+    set_aside(measurement);
     cut(measurement, at);
     if (measurement->incident_count <= INCIDENTS_MAX) {
         measurement->pending = measurement->incident_count - 1;
@@ -241,6 +259,10 @@ static void attribute(struct measurement *measurement, struct incident *incident
         return;
     }
     incident->is_step = moved != 0;
+    if (!incident->is_step && !measurement->repeats)
+        for (size_t i = 0; i < count; i++)
+            if (measurement->clocks[i].sampled)
+                track_change(&measurement->clocks[i].track);
     incident->tsc_possible = moved && tsc_low <= tsc_high;
     // One clock alone can be the cause only if no other moved.
     if (moved && (moved & (moved - 1)) == 0)

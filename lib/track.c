@@ -19,6 +19,8 @@ void track_reset(struct track *track, const struct track_config *config)
     track->whole_known = false;
     recall_reset(&track->recall);
     checkpoints_reset(&track->checkpoints, 64);
+    checkpoints_reset(&track->set_aside, 64);
+    track->was_low = track->was_high = track->low;
 }
 
 static void narrow(struct track *track, struct slope low, struct slope high)
@@ -53,10 +55,35 @@ void track_break(struct track *track, uint64_t sound_until)
     checkpoints_return(&track->checkpoints, sound_until, &track->low, &track->high);
 }
 
+void track_set_aside(struct track *track)
+{
+    track->set_aside = track->checkpoints;
+}
+
+void track_recover(struct track *track, uint64_t sound_until)
+{
+    struct slope low, high;
+
+    checkpoints_return(&track->set_aside, sound_until, &low, &high);
+    narrow(track, low, high);
+}
+
+void track_change(struct track *track)
+{
+    if (track->low.cycles && track->high.cycles) {
+        if (!track->was_low.cycles || slope_less(track->low, track->was_low))
+            track->was_low = track->low;
+        if (!track->was_high.cycles || slope_less(track->was_high, track->high))
+            track->was_high = track->high;
+    }
+    track_forget(track);
+}
+
 void track_forget(struct track *track)
 {
     track->low = track->high = (struct slope){0, 0};
     checkpoints_reset(&track->checkpoints, track->checkpoints.stride);
+    checkpoints_reset(&track->set_aside, track->checkpoints.stride);
 }
 
 // Could a wrap hide between the last reading and one that ends at `end`? Each may have happened
@@ -194,6 +221,10 @@ bool track_enclosure(const struct track *track, struct slope *low, struct slope 
         if (open->high.cycles && (!high->cycles || slope_less(open->high, *high)))
             *high = open->high;
     }
+    if (track->was_low.cycles && low->cycles && slope_less(track->was_low, *low))
+        *low = track->was_low;
+    if (track->was_high.cycles && high->cycles && slope_less(*high, track->was_high))
+        *high = track->was_high;
     return low->cycles && high->cycles;
 }
 

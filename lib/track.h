@@ -42,6 +42,8 @@ struct track {
     struct narrow head;             // the narrowest of the stream's first readings
     struct recall recall;           // ticks continue across a break, not across a gap
     struct checkpoints checkpoints; // of the rate, from all segments
+    struct checkpoints set_aside;   // by track_set_aside
+    struct slope was_low, was_high; // what the rate was before it changed, by track_change
 };
 
 struct reading {
@@ -81,13 +83,23 @@ void track_locate_again(const struct track *track, uint64_t *after);
 // included. The next reading opens a new segment, with the count running on.
 void track_break(struct track *track, uint64_t sound_until);
 
+// Before track_break: sets aside what was proven up to now, for the time when more readings tell
+// the time of the break more precisely. track_recover then takes back what of it holds.
+void track_set_aside(struct track *track);
+void track_recover(struct track *track, uint64_t sound_until);
+
+// The rate may be another one since the last break: from now on track_enclosure gives an interval
+// that holds both.
+void track_change(struct track *track);
+
 // Ends the open segment because the clock was restarted: nothing is wrong with its samples.
 void track_close(struct track *track);
 
 // Forgets what the segments before the open one proved: since then the rate is another one.
 void track_forget(struct track *track);
 
-// The enclosure of all segments together, the open one included; false while one bound is missing.
+// The enclosure of all segments together, the open one included, and widened by what the rate was
+// before track_change; false while one bound is missing.
 bool track_enclosure(const struct track *track, struct slope *low, struct slope *high);
 
 // The best single slope, from the narrowest brackets at both ends (lib/narrow.h); {0, 0} while the
