@@ -166,6 +166,7 @@ static void start_tracks(struct measurement *measurement)
                                       measurement->tsc_step_cycles};
         track_reset(&run->track, &config);
         slice_reset(&run->slice, run->step_ticks);
+        marks_reset(&run->marks);
         run->first_cycles = UINT64_MAX;
         run->last_cycles = 0;
         run->last_narrow_cycles = 0;

@@ -3,6 +3,7 @@
 
 #include "kernel/judge.h"
 #include "kernel/measure.h"
+#include "lib/allan.h"
 
 // What one window told.
 struct monitor_window {
@@ -53,13 +54,22 @@ struct monitor {
     struct incident step; // and what it was
     bool monotonic;       // no clock went back
 
+    // The TSC's drift, in ppb an hour, against the clock that tells it best; proven.
+    const char *drift_clock; // NULL: not known
+    int64_t drift_low_ppb, drift_high_ppb;
+    // Its frequency in each window against one clock.
+    struct allan allan;
+    const char *allan_clock; // NULL: none yet
+
     // While it runs:
     uint64_t rate_ns; // time that `mean` is about
     uint128 mean;     // millihertz times ns
     bool previous_known;
     struct rate_interval previous; // window
     unsigned window_incidents, window_gaps;
-    bool reread; // something happened after which the claims may be others
+    size_t allan_index;
+    uint64_t allan_millihertz; // of the first window
+    bool reread;               // something happened after which the claims may be others
     // The judgement of each claim, since it was last found to be another one, in the stretches
     // before the last one.
     struct {
