@@ -278,8 +278,27 @@ static void attribute(struct measurement *measurement, struct incident *incident
     }
 }
 
+// The rates on both sides of the only break, which was no step: at the end of the window the one
+// after it is known better than when the break was sized.
+static void compare_rates(const struct measurement *measurement, struct incident *incident)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        const struct track *track = &run->track;
+        if (run->sampled && track->open && track->was_low.cycles && track->was_high.cycles &&
+            envelope_bounded(&track->envelope) &&
+            !text_equal(run->info.independence, CLOCK_DERIVED) &&
+            (slope_less(track->envelope.high, track->was_low) ||
+             slope_less(track->was_high, track->envelope.low)))
+            incident->changed |= 1u << i;
+    }
+}
+
 void incident_conclude(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX)
         take_offsets(measurement);
+    if (!measurement->repeats && measurement->incident_count == 1 &&
+        !measurement->incidents[0].is_step)
+        compare_rates(measurement, &measurement->incidents[0]);
 }
