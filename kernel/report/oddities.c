@@ -23,7 +23,7 @@ say(const char *id, const char *subject, const char *format, ...)
     text_vformat(&text, format, arguments);
     __builtin_va_end(arguments);
     if (!said++)
-        emit_text("\nOddities\n");
+        emit_text("\nOddities of claims and clocks\n");
     text_print(prefix, sizeof(prefix), "  %s: %s", id, subject);
     emit_text("%s\n", prefix);
     emit_wrapped("    ", detail);
@@ -118,7 +118,7 @@ static void say_breaks(const struct measurement *measurement, const struct monit
         say("step", suspects, "%llu step%s while the windows went by; this is the largest",
             (unsigned long long)monitor->steps, monitor->steps == 1 ? "" : "s");
     if (monitor->rate_changes)
-        say("rate-change", "tsc", "%llu change%s of rate while the windows went by",
+        say("rate-change", "tsc or clocks", "%llu change%s of rate while the windows went by",
             (unsigned long long)monitor->rate_changes, monitor->rate_changes == 1 ? "" : "s");
 }
 
@@ -298,10 +298,6 @@ static void say_disagreements(const struct claim *claims, size_t count)
     }
 }
 
-// A TSC of 1 GHz to the ppm is no oscillator's.
-#define NANOSECONDS_MILLIHERTZ 1000000000000u
-#define NANOSECONDS_PPB        20000u
-
 void report_oddities(const struct platform *platform, const struct judged *judged,
                      const struct measurement *measurement, const struct monitor *monitor,
                      const struct claim *claims, size_t claim_count)
@@ -311,14 +307,6 @@ void report_oddities(const struct platform *platform, const struct judged *judge
     say_clocks(measurement);
     say_deviations(judged, measurement, platform->options.tolerance_ppb);
     say_disagreements(claims, claim_count);
-    if (measurement->decided && platform_is_virtual(platform) &&
-        measurement->all.low <= NANOSECONDS_MILLIHERTZ &&
-        measurement->all.high >= NANOSECONDS_MILLIHERTZ &&
-        measurement->half_width_ppb <= NANOSECONDS_PPB)
-        say("tsc-is-nanoseconds", "tsc",
-            "1 GHz lies in its enclosure of +-%llu ppb: it is a clock of the hypervisor's, and not "
-            "a processor's counter",
-            (unsigned long long)measurement->half_width_ppb);
     if (!said)
-        emit_text("\nOddities: none\n");
+        emit_text("\nOddities of claims and clocks: none\n");
 }

@@ -692,19 +692,23 @@ static void test_claims_that_disagree(void **state)
     check(&config, "claims-disagree(pvclock) claims-disagree(vmware-port)", "pass");
 }
 
-static void test_nanoseconds(void **state)
+// --- Over several windows
+
+// A change of rate too small for any of the windows: all earlier ones help, and so do later ones.
+static void test_a_rate_change_across_windows(void **state)
 {
     (void)state;
-    config = machine_with("qemu-tcg", "window=100ms precision=0");
-    config.tsc = sim_clock_of(BILLION, 1);
-    check(&config, "tsc-is-nanoseconds(tsc)", "pass");
-    config.tsc.error_ppb = 20000;
-    check(&config, "", "pass");
-    // On hardware 1 GHz is a rate like any other.
-    config = machine_with("bare-amd", "window=100ms precision=0");
-    config.tsc = sim_clock_of(BILLION, 1);
-    run(&config);
-    assert_false(is_named(complaints(), "nanoseconds"));
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        make_machine(seed, LAPIC, 20);
+        config.options = "window=20ms duration=400ms clocks=lapic";
+        // By the threshold of a window of 400 ms.
+        window_ns = 400 * MS;
+        inject_rate(bracket_ns(LAPIC), 95, seed & 1);
+        check(&config, "", "pass");
+        inject_rate(provable_ns(LAPIC), 130, seed & 1);
+        check(&config, "rate-change(tsc or clocks)", "pass");
+        expect(find("step", "kind", "rate"), "clock", "tsc or lapic");
+    }
 }
 
 int main(void)
@@ -726,7 +730,7 @@ int main(void)
         cmocka_unit_test(test_spread_spectrum),
         cmocka_unit_test(test_host_deviation),
         cmocka_unit_test(test_claims_that_disagree),
-        cmocka_unit_test(test_nanoseconds),
+        cmocka_unit_test(test_a_rate_change_across_windows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
