@@ -137,17 +137,28 @@ static uint64_t magnitude(const struct judged_claim *claim)
     return (uint64_t)(error < 0 ? -error : error);
 }
 
+static bool rate_changed(const struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++)
+        if (!measurement->incidents[i].is_step)
+            return true;
+    return false;
+}
+
 // The interval is too wide. It narrows as the window grows, so that a window can be named, with a
 // quarter to spare, unless the claim is off by just what is allowed.
-static void raise_wide(struct judged *judged, const struct judged_claim *claim, uint64_t window_ns)
+static void raise_wide(struct judged *judged, const struct judged_claim *claim,
+                       const struct measurement *measurement)
 {
     const struct judgement *judgement = &claim->judgement;
     uint64_t error = magnitude(claim), allowed = judgement->allowed_ppb;
     uint64_t half = (uint64_t)(judgement->high_ppb - judgement->low_ppb) / 2;
     char proven_ppm[DECIMAL_SIZE], allowed_ppm[DECIMAL_SIZE], window[48] = "";
 
-    if (error < allowed && window_ns) {
-        uint64_t ms = wide_mul_div_up(window_ns, half, allowed - error) / 1000000;
+    if (rate_changed(measurement)) {
+        text_print(window, sizeof(window), "; the rate changed");
+    } else if (error < allowed && measurement->window_ns) {
+        uint64_t ms = wide_mul_div_up(measurement->window_ns, half, allowed - error) / 1000000;
         ms += ms / 4 + 1;
         text_print(window, sizeof(window), "; try window=%llums", (unsigned long long)ms);
     }
@@ -178,7 +189,7 @@ static void judge_claim(struct judged *judged, const struct claim *claims, size_
     if (result->judgement.verdict != VERDICT_INCONCLUSIVE || claim->clock != CLAIM_TSC)
         return;
     if (measurement->decided)
-        raise_wide(judged, result, measurement->window_ns);
+        raise_wide(judged, result, measurement);
     else
         raise(judged, OUTCOME_INCONCLUSIVE, "%s: %s", claim->source, result->reason);
 }

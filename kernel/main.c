@@ -224,6 +224,8 @@ _Noreturn void kernel_main(const struct boot_info *boot)
           platform.options.duration_ns ? &monitor : NULL, &audit);
     judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
+    report_oddities(&platform, &judged, &measurement,
+                    platform.options.duration_ns ? &monitor : NULL, claims, claim_count);
     report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
     report_stopped_sinks();
     report_page(&platform, &judged, &measurement, &smp, &audit);

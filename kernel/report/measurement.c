@@ -385,9 +385,6 @@ static void write_basis(const struct measurement *measurement)
     text_init(&text, names, sizeof(names));
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
-        if (run->result == MEASUREMENT_ODD)
-            emit_note("warning", "%s is the odd one out: its enclosure contradicts the majority",
-                      run->clock->name);
         if (run->result == MEASUREMENT_DERIVED)
             emit_note("info", "%s is computed from the TSC: it repeats a claim, and has no vote",
                       run->clock->name);

@@ -69,5 +69,11 @@ void report_page(const struct platform *platform, const struct judged *judged,
 
 // report/verdicts.c
 void report_verdicts(const struct judged *judged, const struct measurement *measurement);
+
+// report/oddities.c: `monitor` is NULL without duration=
+void report_oddities(const struct platform *platform, const struct judged *judged,
+                     const struct measurement *measurement, const struct monitor *monitor,
+                     const struct claim *claims, size_t claim_count);
+
 // Closes the report. `guest_ns` is the time that the run took, or NULL where no rate is known.
 void report_end(const struct judged *judged, const uint64_t *guest_ns);

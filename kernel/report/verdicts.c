@@ -3,29 +3,6 @@
 
 #include "lib/text.h"
 
-// Deviations of this size are usually not the claim's fault: see docs/verdicts.md.
-#define HOST_DEVIATION_MIN_PPB 1000
-#define HOST_DEVIATION_MAX_PPB 500000
-
-static bool is_host_sized(const struct judgement *judgement)
-{
-    int64_t size = judgement->error_ppb < 0 ? -judgement->error_ppb : judgement->error_ppb;
-
-    return judgement->verdict != VERDICT_INCONCLUSIVE && size >= HOST_DEVIATION_MIN_PPB &&
-           size <= HOST_DEVIATION_MAX_PPB;
-}
-
-// Do the reference clocks run on a clock of a host?
-static bool has_host(const struct measurement *measurement)
-{
-    for (size_t i = 0; i < measurement->count; i++) {
-        const struct clock_run *run = &measurement->clocks[i];
-        if (run->result == MEASUREMENT_OK && text_equal(run->info.independence, "host-timebase"))
-            return true;
-    }
-    return false;
-}
-
 static void write_verdict(const struct judged_claim *judged, bool measured)
 {
     const struct claim *claim = judged->claim;
@@ -91,8 +68,6 @@ static void write_expectation(const struct judged_expectation *judged)
 
 void report_verdicts(const struct judged *judged, const struct measurement *measurement)
 {
-    bool host_sized = false;
-
     emit_text("\nVerdicts: error of each claim against the measured rate\n");
     if (judged->claim_count)
         emit_text("  source           clock   error, ppm  proven from           to  verdict\n");
@@ -101,14 +76,9 @@ void report_verdicts(const struct judged *judged, const struct measurement *meas
     for (size_t i = 0; i < judged->claim_count; i++) {
         bool tsc = judged->claims[i].claim->clock == CLAIM_TSC;
         write_verdict(&judged->claims[i], tsc ? measurement->decided : measurement->bus_known);
-        host_sized |= is_host_sized(&judged->claims[i].judgement);
     }
     for (size_t i = 0; i < judged->expectation_count; i++)
         write_expectation(&judged->expectations[i]);
-    if (host_sized && has_host(measurement))
-        emit_note("info", "1 to 500 ppm is the size of a host's own error, and no fault of this "
-                          "guest: its idea of its TSC rate (tsc_khz), and NTP steering the clock "
-                          "that all reference clocks share");
 }
 
 void report_end(const struct judged *judged, const uint64_t *guest_ns)

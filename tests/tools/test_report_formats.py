@@ -140,7 +140,7 @@ def test_json_of_a_run():
     assert run["measurements"][-1]["estimate_hz"] == 2596130164.8
     assert '"estimate_hz": 2596130164.8,' in report("--json", FAIL).stdout
     assert run["steps"][0]["clock"] == "hpet"
-    assert run["end"]["records"] == 34
+    assert run["end"]["records"] == 35
 
 
 def test_json_of_a_comparison_and_of_a_cut_off_run():

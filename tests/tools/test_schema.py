@@ -52,6 +52,7 @@ FIELDS = {
     "check": "id result detail",
     "audit": "scan_cycles scan_executions audit_cycles audit_executions",
     "note": "level text",
+    "oddity": "id subject detail",
     "end": "result reason records guest_ns",
     "vcpus": "listed examined up found_by rows start_ns spent_ns reason",
     "vcpu": "index apic_id status offset_low_cycles offset_high_cycles offset_low_ns"
@@ -210,6 +211,7 @@ def test_what_is_not_a_record(record):
         ("verdict", {"error_ppb": 0.5}),
         ("expect", {"result": "skip"}),
         ("note", {"level": "debug"}),
+        ("oddity", {"id": "odd"}),
         ("note", {"truncated": True}),
         ("end", {"records": 0}),
         ("end", {"result": "PASS"}),
