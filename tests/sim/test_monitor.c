@@ -317,6 +317,36 @@ static void test_gaps(void **state)
     }
 }
 
+// The only clock goes round in the gap: what it counted in it is not guessed at.
+static void test_a_gap_that_the_only_clock_does_not_span(void **state)
+{
+    static const char *const options[] = {
+        "window=20ms duration=200ms checks=off clocks=pit",
+        "window=20ms duration=200ms checks=off clocks=pmtimer",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        struct sim_config config = machine(options[i]);
+        config.time_max_ns = 60 * SECOND;
+        uint64_t began = begin_ns(&config);
+        config.delays.stall_count = 1;
+        config.delays.stalls[0].at_ns = began + 50 * MS;
+        config.delays.stalls[0].length_ns = 5 * SECOND;
+        run(&config);
+        expect(find("gap", NULL, NULL), "lost", i ? "pmtimer" : "pit");
+        int64_t truth = 1000ll * SIM_TSC_HZ;
+        for (size_t n = 0; n <= count_windows(); n++) {
+            struct record window = nth("measurement", "all", n);
+            assert_in_range(truth, millihertz(window, "low_hz"), millihertz(window, "high_hz"));
+            // Half a window is enough for that.
+            assert_true(millihertz(window, "high_hz") - millihertz(window, "low_hz") <
+                        truth / 100);
+        }
+        assert_int_equal(record_count(result.com2.bytes, "step"), 0);
+    }
+}
+
 // A pause in which some clocks stand still and others go on with the TSC is no step.
 static void test_a_pause_that_stops_a_clock(void **state)
 {
@@ -523,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_off_in_an_earlier_stretch),
         cmocka_unit_test(test_a_claim_that_changes_with_the_rate),
         cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_a_gap_that_the_only_clock_does_not_span),
         cmocka_unit_test(test_a_pause_that_stops_a_clock),
         cmocka_unit_test(test_a_pause_that_only_a_wall_clock_sees),
         cmocka_unit_test(test_allan_and_drift),
