@@ -1,5 +1,6 @@
 #include "kernel/judge.h"
 
+#include "kernel/claims/claims.h"
 #include "lib/text.h"
 #include "lib/wide.h"
 
@@ -60,13 +61,24 @@ static void actual_tsc(const struct measurement *measurement, const struct optio
                text_decimal(megahertz, measurement->all.estimate, 9, 6));
 }
 
+static bool is_source(const char *name)
+{
+    size_t i = 0;
+
+    while (claim_table[i] && !text_equal(claim_table[i]->name, name))
+        i++;
+    return claim_table[i];
+}
+
 static void actual_claim(const struct judged *judged, struct judged_expectation *expectation)
 {
     const char *source = expectation->expectation->subject;
     const struct judged_claim *claim = find_claim(judged, source, CLAIM_TSC);
     if (!claim)
         claim = find_claim(judged, source, CLAIM_BUS);
-    const char *actual = claim ? verdict_word(claim->judgement.verdict) : "absent";
+    const char *actual = claim               ? verdict_word(claim->judgement.verdict)
+                         : is_source(source) ? "absent"
+                                             : "no such source";
 
     expectation->met = text_equal(actual, expectation->expectation->value);
     text_print(expectation->actual, sizeof(expectation->actual), "%s", actual);

@@ -385,6 +385,22 @@ static void test_checks_off(void **state)
     expect_end("fail");
 }
 
+// Absent is a source that is known, and states nothing.
+static void test_expected_sources(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_default();
+
+    config.options = WINDOW " expect=claim:xen-leaf:absent";
+    run(&config);
+    expect(find("expect", NULL, NULL), "actual", "absent");
+    expect_end("pass");
+    config.options = WINDOW " expect=claim:xen-leave:absent";
+    run(&config);
+    expect(find("expect", NULL, NULL), "actual", "no such source");
+    expect_end("fail");
+}
+
 static void test_tap(void **state)
 {
     (void)state;
@@ -400,6 +416,19 @@ static void test_tap(void **state)
     const char *point = strstr(result.com1.bytes, "not ok ");
     assert_non_null(point);
     assert_non_null(strstr(point, "- timing-leaf-reserved: "));
+}
+
+// A '#' in a description would begin a directive: TAP 14, "Escaping".
+static void test_tap_escapes(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_default();
+
+    config.options = WINDOW " com1=tap expect=vendor:a#b";
+    run(&config);
+    assert_non_null(strstr(result.com1.bytes, "- expect vendor:a\\#b\r\n"));
+    assert_non_null(strstr(result.com1.bytes, "the interface Hv\\#1 needs leaves up to 0x40000005 "
+                                              "# SKIP the interface is not Hv#1\r\n"));
 }
 
 int main(void)
@@ -421,7 +450,9 @@ int main(void)
         cmocka_unit_test(test_vendor_space),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_checks_off),
+        cmocka_unit_test(test_expected_sources),
         cmocka_unit_test(test_tap),
+        cmocka_unit_test(test_tap_escapes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
