@@ -28,21 +28,21 @@ static bool complain(const char *wrong, const struct random_machine *machine, bo
 
 // The enclosures contain the truth, faulty clocks are found, no rule is broken, nothing hangs, and
 // no step is invented.
-static bool check(uint64_t seed, unsigned window_ms, enum random_kind kind, bool loud)
+static bool check(const struct random_machine *machine, bool loud)
 {
-    struct random_machine machine;
-
-    random_machine(&machine, seed, window_ms, kind);
-    sim_run(&machine.config, &result);
-    const char *wrong = random_check(&machine, &result);
+    sim_run(&machine->config, &result);
+    const char *wrong = random_check(machine, &result);
     if (!wrong && record_count(result.com2.bytes, "step"))
         wrong = "a step is reported where there was none";
-    return complain(wrong, &machine, loud);
+    return complain(wrong, machine, loud);
 }
 
 static bool check_any_machine(uint64_t seed, bool loud)
 {
-    return check(seed, 20, RANDOM_ANY, loud);
+    struct random_machine machine;
+
+    random_machine(&machine, seed, 20, RANDOM_ANY);
+    return check(&machine, loud);
 }
 
 static void test_any_machine(void **state)
@@ -53,7 +53,10 @@ static void test_any_machine(void **state)
 
 static bool check_sharp_machine(uint64_t seed, bool loud)
 {
-    return check(seed, 1000, RANDOM_SHARP, loud);
+    struct random_machine machine;
+
+    random_machine(&machine, seed, 1000, RANDOM_SHARP);
+    return check(&machine, loud);
 }
 
 static void test_sharp_machines(void **state)
@@ -62,11 +65,26 @@ static void test_sharp_machines(void **state)
     assert_int_equal(random_seeds(500, check_sharp_machine), 0);
 }
 
+static bool check_field_machine(uint64_t seed, bool loud)
+{
+    struct random_machine machine;
+
+    random_field_machine(&machine, seed, 20);
+    return check(&machine, loud);
+}
+
+static void test_machines_of_the_field(void **state)
+{
+    (void)state;
+    assert_int_equal(random_seeds(sim_machine_count * 40, check_field_machine), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_machine),
         cmocka_unit_test(test_sharp_machines),
+        cmocka_unit_test(test_machines_of_the_field),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
