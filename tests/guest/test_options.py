@@ -7,7 +7,7 @@ import pytest
 
 from qemu import FAIL, PASS, ROOT, boot, screen
 
-SHORT = "window=20ms"
+SHORT = "window=50ms"
 
 KEYS = re.findall(r'^    \{"([a-z0-9]+)", "', (ROOT / "lib/options.c").read_text(), re.MULTILINE)
 ERRORS_LISTED = 16  # by a report: OPTION_ERRORS_MAX
