@@ -142,9 +142,7 @@ static void judge_expectation(struct judged *judged, const struct platform *plat
 
 static uint64_t magnitude(const struct judged_claim *claim)
 {
-    int64_t error = claim->judgement.error_ppb;
-
-    return (uint64_t)(error < 0 ? -error : error);
+    return ppb_size(claim->judgement.error_ppb);
 }
 
 // The interval is too wide. It narrows as the window grows, so that a window can be named, with a

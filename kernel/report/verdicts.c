@@ -9,7 +9,7 @@
 
 static bool is_host_sized(const struct judgement *judgement)
 {
-    int64_t size = judgement->error_ppb < 0 ? -judgement->error_ppb : judgement->error_ppb;
+    uint64_t size = ppb_size(judgement->error_ppb);
 
     return judgement->verdict != VERDICT_INCONCLUSIVE && size >= HOST_DEVIATION_MIN_PPB &&
            size <= HOST_DEVIATION_MAX_PPB;

@@ -37,6 +37,14 @@ def test_wrong_words_fail_by_name(words):
     assert f'"{words[0]}"' in run.last_line
 
 
+def test_the_document_has_every_key_and_every_word_of_loaders():
+    document = (ROOT / "docs/options.md").read_text()
+    source = (ROOT / "kernel/boot_protocol.c").read_text()
+    words = re.findall(r'^    "([^"]+)",$', source, re.MULTILINE)
+    assert len(words) > 20
+    assert [word for word in KEYS + words if f"`{word}`" not in document] == []
+
+
 def test_each_key_with_a_wrong_value():
     assert len(KEYS) >= 20
     for first in range(0, len(KEYS), ERRORS_LISTED):
