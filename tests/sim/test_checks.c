@@ -385,20 +385,47 @@ static void test_checks_off(void **state)
     expect_end("fail");
 }
 
-// Absent is a source that is known, and states nothing.
-static void test_expected_sources(void **state)
+// Runs with this one expectation: what is said to have been found, and is it what was expected?
+static void check_expectation(struct sim_config config, const char *expectation, const char *actual,
+                              bool met)
+{
+    char options[128];
+
+    snprintf(options, sizeof(options), "%s tolerance=100000ppm expect=%s", WINDOW, expectation);
+    config.options = options;
+    run(&config);
+    struct record record = find("expect", "expect", expectation);
+    expect(record, "result", met ? "pass" : "fail");
+    if (actual)
+        expect(record, "actual", actual);
+    if (!met)
+        expect_end("fail");
+}
+
+static void test_expectations(void **state)
 {
     (void)state;
-    struct sim_config config = sim_default();
+    struct sim_config config = sim_machine("kvm-invtsc");
 
-    config.options = WINDOW " expect=claim:xen-leaf:absent";
-    run(&config);
-    expect(find("expect", NULL, NULL), "actual", "absent");
-    expect_end("pass");
-    config.options = WINDOW " expect=claim:xen-leave:absent";
-    run(&config);
-    expect(find("expect", NULL, NULL), "actual", "no such source");
-    expect_end("fail");
+    check_expectation(config, "vendor:kvm", "KVM", true);
+    check_expectation(config, "vendor:xen", "KVM", false);
+    check_expectation(config, "boot:multiboot1", "multiboot1", true);
+    check_expectation(config, "boot:pvh", "multiboot1", false);
+    check_expectation(config, "tsc:2596130khz", NULL, true);
+    check_expectation(config, "tsc:3600000khz", NULL, false);
+    check_expectation(config, "clock:hpet:live", "live", true);
+    check_expectation(config, "clock:rtc:slow", "slow", true);
+    check_expectation(config, "clock:hpet:absent", "live", false);
+    check_expectation(config, "clock:sundial:absent", "no such clock", false);
+    check_expectation(config, "claim:leaf-0x40000010:ok", "ok", true);
+    check_expectation(config, "claim:leaf-0x40000010:off", "ok", false);
+    // Absent is a source that is known, and states nothing.
+    check_expectation(config, "claim:xen-leaf:absent", "absent", true);
+    check_expectation(config, "claim:xen-leave:absent", "no such source", false);
+    check_expectation(config, "check:present-bit:pass", "pass", true);
+    config.pit.clock = config.hpet.clock = config.pm_timer.clock = config.lapic.clock =
+        config.pvclock = config.rtc.clock = sim_no_clock();
+    check_expectation(config, "tsc:2596130khz", "not measured", false);
 }
 
 static void test_tap(void **state)
@@ -450,7 +477,7 @@ int main(void)
         cmocka_unit_test(test_vendor_space),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_checks_off),
-        cmocka_unit_test(test_expected_sources),
+        cmocka_unit_test(test_expectations),
         cmocka_unit_test(test_tap),
         cmocka_unit_test(test_tap_escapes),
     };
