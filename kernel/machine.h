@@ -171,6 +171,17 @@ static inline bool machine_call(enum machine_call call, struct machine_registers
     "lfence\n\trdtsc\n\tlfence\n\tmovl %%eax, %k[low]\n\tmovl %%edx, %k[high]\n\t" access          \
     "\n\tlfence\n\trdtsc\n\tlfence"
 
+// What the halves that RDTSC gave make.
+static inline struct bracket machine_bracket_of(uint64_t low, uint64_t high, uint32_t after_low,
+                                                uint32_t after_high, uint64_t value)
+{
+    return (struct bracket){
+        .before = high << 32 | low,
+        .after = (uint64_t)after_high << 32 | after_low,
+        .value = value,
+    };
+}
+
 static inline void machine_bracket_mmio32(uint64_t address, struct bracket *out)
 {
     uint64_t low, high;
@@ -180,9 +191,7 @@ static inline void machine_bracket_mmio32(uint64_t address, struct bracket *out)
                        "=&d"(after_high)
                      : [memory] "m"(*(volatile uint32_t *)address)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = value;
+    *out = machine_bracket_of(low, high, after_low, after_high, value);
 }
 
 static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
@@ -196,9 +205,7 @@ static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
                        "=&d"(after_high)
                      : [port] "r"((uint32_t)port)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = value;
+    *out = machine_bracket_of(low, high, after_low, after_high, value);
 }
 
 static inline void machine_bracket_in8(uint16_t port, struct bracket *out)
@@ -211,9 +218,7 @@ static inline void machine_bracket_in8(uint16_t port, struct bracket *out)
                        "=&d"(after_high)
                      : [port] "r"((uint32_t)port)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = (uint8_t)value;
+    *out = machine_bracket_of(low, high, after_low, after_high, (uint8_t)value);
 }
 
 // Brackets a write: for the PIT, whose sampling access is the latch command. `value` becomes 0.
@@ -225,9 +230,7 @@ static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct brack
                      : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
                      : [port] "N"((uint32_t)port), [byte] "r"((uint32_t)byte)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = 0;
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
 // Brackets an MSR that is known to be readable (machine_rdmsr said so before).
@@ -240,9 +243,22 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
                        "=&d"(after_high)
                      : "c"(msr)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = value; // the low 32 bits: every clock that is read so is a 32-bit counter
+    *out = machine_bracket_of(
+        low, high, after_low, after_high,
+        value); // the low 32 bits: every clock that is read so is a 32-bit counter
+}
+
+// Brackets a write of an MSR that is known to be writable. `value` becomes 0.
+static inline void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(
+        MACHINE_BRACKET("movl %k[low_half], %%eax\n\tmovl %k[high_half], %%edx\n\twrmsr")
+        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+        : "c"(msr), [low_half] "r"((uint32_t)written), [high_half] "r"((uint32_t)(written >> 32))
+        : "memory");
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
 // Brackets of what has no value, for what it costs. Nothing at all: two fenced readings in a row.
@@ -382,21 +398,6 @@ static inline void machine_set_cr3(uint64_t value)
 static inline void machine_set_cr4(uint64_t value)
 {
     __asm__ volatile("movq %0, %%cr4" ::"r"(value) : "memory");
-}
-
-// Brackets a write of an MSR that is known to be writable. `value` becomes 0.
-static inline void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
-{
-    uint64_t low, high;
-    uint32_t after_low, after_high;
-    __asm__ volatile(
-        MACHINE_BRACKET("movl %k[low_half], %%eax\n\tmovl %k[high_half], %%edx\n\twrmsr")
-        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
-        : "c"(msr), [low_half] "r"((uint32_t)written), [high_half] "r"((uint32_t)(written >> 32))
-        : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = 0;
 }
 
 // CR2, the address of the last page fault.

@@ -22,47 +22,6 @@
 // Below this the firmware, its tables and the image share too little: nothing smaller is tested.
 #define MEMORY_NEEDED_MIB 16
 
-// Words that loaders add to the command line by themselves, by door: see docs/options.md.
-static const char *const *loader_words(enum boot_protocol protocol)
-{
-    static const char *const none[] = {NULL};
-    // Firecracker, Cloud Hypervisor and kvmtool (x86/kvm.c, builtin-run.c) add what Linux needs;
-    // Xen's dom0 gets "dummy"; GRUB names the file.
-    static const char *const linux_words[] = {"console=",
-                                              "reboot=",
-                                              "panic=",
-                                              "pci=",
-                                              "nomodule",
-                                              "nomodules",
-                                              "noapic",
-                                              "noacpi",
-                                              "earlyprintk=",
-                                              "rootflags=",
-                                              "rootfstype=",
-                                              "init=",
-                                              "ip=",
-                                              "root=",
-                                              "dummy",
-                                              "ro",
-                                              "initrd=",
-                                              "rw",
-                                              "8250.nr_uarts=",
-                                              "i8042.",
-                                              "BOOT_IMAGE=",
-                                              "virtio_mmio.device=",
-                                              NULL};
-
-    switch (protocol) {
-    case BOOT_PVH:
-    case BOOT_LINUX16:
-    case BOOT_LINUX32:
-    case BOOT_LINUX64:
-        return linux_words;
-    default:
-        return none;
-    }
-}
-
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
@@ -99,7 +58,7 @@ static void start(const struct boot_info *boot)
     const struct option_source sources[] = {
         {"SMBIOS", platform.smbios.options, NULL},
         {"fw_cfg", platform.fw_cfg.options, NULL},
-        {NULL, boot->cmdline, loader_words(boot->protocol)},
+        {NULL, boot->cmdline, boot_protocol_added_words(boot->protocol)},
     };
     options_default(&platform.options);
     options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);

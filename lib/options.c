@@ -86,7 +86,7 @@ static bool on_off(struct span value, bool *on)
 // --- Assertions
 
 #define CLAIM_WORDS "ok|off|inconclusive|absent"
-#define CLOCK_WORDS "live|coarse|absent|dead|stuck|backwards|disabled|unused"
+#define CLOCK_WORDS "live|coarse|absent|dead|stuck|backwards|disabled|slow|unused"
 #define CHECK_WORDS "pass|fail|skip"
 
 static const struct assertion {

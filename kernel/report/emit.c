@@ -136,16 +136,27 @@ unsigned emit_record_count(void)
 
 void emit_point(bool ok, const char *skip, const char *format, ...)
 {
-    char prefix[24];
-    char suffix[160];
+    char description[256], line[768];
+    struct text text;
     __builtin_va_list arguments;
 
     emit.points++;
-    text_print(prefix, sizeof(prefix), "%s %u - ", ok || skip ? "ok" : "not ok", emit.points);
-    text_print(suffix, sizeof(suffix), "%s%s\n", skip ? " # SKIP " : "", skip ? skip : "");
+    if (!console_wants(SINK_TAP))
+        return;
+    text_init(&text, description, sizeof(description));
     __builtin_va_start(arguments, format);
-    write_formatted(SINK_TAP, prefix, format, arguments, suffix);
+    text_vformat(&text, format, arguments);
     __builtin_va_end(arguments);
+    text_init(&text, line, sizeof(line));
+    text_format(&text, "%s %u - ", ok || skip ? "ok" : "not ok", emit.points);
+    // TAP 14, "Escaping": an unescaped '#' ends the description.
+    for (const char *at = description; *at; at++) {
+        if (*at == '#' || *at == '\\')
+            text_char(&text, '\\');
+        text_char(&text, *at);
+    }
+    text_format(&text, "%s%s\n", skip ? " # SKIP " : "", skip ? skip : "");
+    console_write(SINK_TAP, line, text.used);
 }
 
 void emit_diagnostic(const char *format, ...)

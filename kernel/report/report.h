@@ -14,8 +14,8 @@
 // report/platform.c
 void report_banner(const struct boot_info *boot);
 void report_options(const struct options *options);
-// The memory that the map lists, to the nearest MiB: firmware keeps some of the last one for
-// itself.
+// The memory that the map lists, to the nearest MiB: firmware keeps some of the last
+// one for itself.
 unsigned report_memory_mib(const struct platform *platform);
 void report_platform(const struct platform *platform, uint64_t start_tsc);
 void report_sinks(void);

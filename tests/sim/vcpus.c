@@ -40,8 +40,10 @@ static struct vcpu_state {
 } vcpus[SIM_VCPUS_MAX];
 
 static uint8_t stacks[SIM_VCPUS_MAX][STACK_BYTES] __attribute__((aligned(16)));
+#ifdef SANITIZED
 static const void *main_stack;
 static size_t main_stack_bytes;
+#endif
 
 static unsigned current, running; // running: besides CPU 0
 static uint64_t page;

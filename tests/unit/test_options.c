@@ -498,6 +498,7 @@ static void test_expect(void **state)
         {"clock:hpet:stuck", EXPECT_CLOCK, "hpet", "stuck", 0},
         {"clock:hpet:backwards", EXPECT_CLOCK, "hpet", "backwards", 0},
         {"clock:hpet:disabled", EXPECT_CLOCK, "hpet", "disabled", 0},
+        {"clock:rtc:slow", EXPECT_CLOCK, "rtc", "slow", 0},
         {"clock:hpet:unused", EXPECT_CLOCK, "hpet", "unused", 0},
         {"check:present-bit:pass", EXPECT_CHECK, "present-bit", "pass", 0},
         {"check:max-leaf-plausible:fail", EXPECT_CHECK, "max-leaf-plausible", "fail", 0},
@@ -526,7 +527,7 @@ static void test_wrong_expect(void **state)
     static const char tsc[] = "tsc:RATE, a rate such as 2596130khz, up to 1000ghz";
     static const char claim[] = "claim:SOURCE:ok|off|inconclusive|absent";
     static const char clock[] =
-        "clock:NAME:live|coarse|absent|dead|stuck|backwards|disabled|unused";
+        "clock:NAME:live|coarse|absent|dead|stuck|backwards|disabled|slow|unused";
     static const char check[] = "check:ID:pass|fail|skip, ID as checks=list says";
     static const struct {
         const char *item, *expected;
