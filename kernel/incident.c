@@ -6,6 +6,7 @@
 // are tested against these intervals. docs/estimator.md has the reasoning.
 #include "kernel/measure.h"
 
+#include "lib/text.h"
 #include "lib/wide.h"
 
 // Rounds after a break before the offsets are taken: enough for narrow brackets on this side, few
@@ -139,6 +140,18 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
     }
 }
 
+void incident_jump(struct measurement *measurement, size_t index)
+{
+    const struct clock_run *run = &measurement->clocks[index];
+    struct incident *incident = add(measurement, run->from_until, run->jumped_until);
+
+    // The other clocks keep their segments: they would show it if the TSC had stepped.
+    incident->seen = 1u << index;
+    incident->is_jump = true;
+    incident->low_cycles = run->ahead_low;
+    incident->high_cycles = run->ahead_high;
+}
+
 void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
 {
     if (measurement->pending != SIZE_MAX)
@@ -180,14 +193,15 @@ static void size_backwards(struct incident *incident, int64_t tsc_low, int64_t t
     incident->high_cycles = tsc_high - (int64_t)incident->back_cycles;
 }
 
-static void attribute(struct incident *incident, size_t count)
+// Tests the hypotheses against the offsets of these clocks.
+static void attribute_among(struct incident *incident, unsigned clocks)
 {
     // A TSC that steps forward by D moves every clock's line down by D.
     int64_t tsc_low = INT64_MIN, tsc_high = INT64_MAX;
     unsigned moved = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!incident->offsets[i].known)
+    for (size_t i = 0; i < CLOCKS_MAX; i++) {
+        if (!(clocks >> i & 1) || !incident->offsets[i].known)
             continue;
         if (-incident->offsets[i].most_cycles > tsc_low)
             tsc_low = -incident->offsets[i].most_cycles;
@@ -215,11 +229,55 @@ static void attribute(struct incident *incident, size_t count)
     }
 }
 
+static void attribute(struct incident *incident, unsigned walls)
+{
+    if (incident->is_jump) {
+        incident->is_step = true;
+        incident->clocks_possible = incident->seen;
+    } else {
+        attribute_among(incident, ~0u);
+        // A machine that stood still steps in some of its clocks, and the time of day in its own
+        // way.
+        if (incident->is_step && !incident_suspects(incident))
+            attribute_among(incident, ~walls);
+    }
+    incident->wall_only =
+        incident->is_step && incident->clocks_possible && !(incident->clocks_possible & ~walls);
+}
+
 void incident_conclude(struct measurement *measurement)
 {
+    unsigned walls = 0;
+
     if (measurement->pending != SIZE_MAX)
         take_offsets(measurement);
-    for (size_t n = 0; n < measurement->incident_count && n < INCIDENTS_MAX; n++) {
-        attribute(&measurement->incidents[n], measurement->count);
+    for (size_t i = 0; i < measurement->count; i++) {
+        if (text_equal(measurement->clocks[i].info.independence, CLOCK_WALL))
+            walls |= 1u << i;
+        if (measurement->clocks[i].sampled && measurement->clocks[i].jumped)
+            incident_jump(measurement, i);
     }
+    for (size_t n = 0; n < measurement->incident_count && n < INCIDENTS_MAX; n++)
+        attribute(&measurement->incidents[n], walls);
+}
+
+// What is the least that a step in [low, high] may be? 0 if it may be none.
+static uint64_t least(int64_t low, int64_t high)
+{
+    return low > 0 ? (uint64_t)low : high < 0 ? -(uint64_t)high : 0;
+}
+
+bool incident_is_grave(const struct measurement *measurement, const struct incident *incident)
+{
+    uint64_t size = least(incident->low_cycles, incident->high_cycles);
+
+    if (!incident->is_step || incident->wall_only)
+        return false;
+    // Of several clocks, the one that is known to have stepped furthest.
+    for (size_t i = 0; !incident_suspects(incident) && i < measurement->count; i++) {
+        uint64_t one = least(incident->offsets[i].least_cycles, incident->offsets[i].most_cycles);
+        size = one > size ? one : size;
+    }
+    return incident->back_cycles || !measurement->tsc_millihertz ||
+           size >= rate_ns_to_cycles(measurement->skew_ns, measurement->tsc_millihertz);
 }

@@ -181,7 +181,9 @@ static void judge_incidents(struct judged *judged, const struct measurement *mea
 {
     for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
         const struct incident *incident = &measurement->incidents[i];
-        if (!incident->is_step)
+        if (incident->wall_only && incident->tsc_possible)
+            raise(judged, OUTCOME_INCONCLUSIVE, "the TSC or the host's time of day stepped");
+        if (!incident_is_grave(measurement, incident))
             continue;
         raise(judged, OUTCOME_FAIL, "a step of %s is proven",
               incident->tsc_possible && incident->clocks_possible

@@ -161,6 +161,7 @@ static void start_tracks(struct measurement *measurement)
         run->last_cycles = 0;
         run->last_narrow_cycles = 0;
         run->ticks_seen = 0;
+        run->jumped = false;
         if (run->clock->restart)
             run->clock->restart();
     }
@@ -215,6 +216,11 @@ static void use_reading(struct measurement *measurement, size_t index,
         // It tells nothing about the reading if the low half may have gone round in between.
         whole_known = machine_tsc() - measurement->last_tsc < track->config.gap_limit_cycles;
     }
+    enum slow_jump jump = slow_jump(run, reading);
+    if (jump == SLOW_JUMPED)
+        track_break(track, run->tick_until);
+    else if (jump == SLOW_SIZED)
+        incident_jump(measurement, index);
     enum track_event event = track_add(track, reading, whole_known ? &whole : NULL);
     measurement->samples++;
     slow_note(run, reading);
@@ -407,6 +413,7 @@ void measure_window(struct measurement *measurement, const struct options *optio
 {
     uint64_t tsc_millihertz = choose_clocks(measurement);
 
+    measurement->skew_ns = options->skew_ns;
     // For the times of what may happen, should no clock give an enclosure.
     measurement->tsc_millihertz = tsc_millihertz;
     for (size_t i = 0; i < measurement->count; i++)

@@ -35,6 +35,10 @@ struct clock_run {
     uint64_t tick_after, tick_until; // between these two readings its last tick was
     unsigned ticks_seen;
     uint64_t last_value;
+    // A jump ahead of the TSC that waits for the next tick; what came before it, and after:
+    bool jumped;
+    uint64_t from_value, from_after, from_until, jumped_until;
+    int64_t ahead_low, ahead_high;
 
     enum measurement_status result;
     struct rate_interval raw;     // TSC rate at the nominal rate of this clock
@@ -57,12 +61,20 @@ struct incident {
         int64_t least_cycles, most_cycles;
     } offsets[CLOCKS_MAX];
     uint64_t back_cycles; // the TSC read lower than before, by this much; else 0
+    bool is_jump;         // of a slow clock, whose ticks told all: nothing is left to attribute
     // The conclusion:
     bool is_step;             // proven: some clock's offset excludes 0. Else a change of rate
     bool tsc_possible;        // the TSC may be the one that stepped
     unsigned clocks_possible; // bit i: clock i may be the one
     int64_t low_cycles, high_cycles; // signed size of the step of the TSC or of the clock
+    bool wall_only; // the host's time of day stepped, or may have: no other clock did for certain
 };
+
+// Can the step be that of the TSC or of one clock alone?
+static inline bool incident_suspects(const struct incident *incident)
+{
+    return incident->tsc_possible || incident->clocks_possible;
+}
 
 struct measurement {
     uint64_t start_tsc;    // when the run began
@@ -72,6 +84,7 @@ struct measurement {
     const char *window_clock; // the clock that times the window, NULL: nothing could be measured
     uint64_t window_ns;       // by the final estimate
     uint64_t samples;
+    uint64_t skew_ns;       // skew=: a smaller step does not fail the run
     const char *stopped_by; // "precision", "verdict", "window", "bound", in words
 
     struct incident incidents[INCIDENTS_MAX];
@@ -129,17 +142,26 @@ bool slow_due(const struct clock_run *run, uint64_t cycles);
 bool slow_again(const struct clock_run *run, uint64_t cycles, bool alone, unsigned readings);
 // Notes a reading of a slow clock.
 void slow_note(struct clock_run *run, const struct reading *reading);
+// Before that: does the host's time of day go ahead of the TSC with this reading? After a jump its
+// next tick tells by how much exactly; run->ahead_low and ahead_high, in cycles, are what is known.
+enum slow_jump { SLOW_SOUND, SLOW_JUMPED, SLOW_SIZED };
+enum slow_jump slow_jump(struct clock_run *run, const struct reading *reading);
 // After the window, which began at cycle 0: a clock that showed no tick in it is stuck.
 void slow_conclude(struct clock_run *run, uint64_t tsc_millihertz, uint64_t cycles);
 
 // kernel/incident.c: clock `index` met a contradiction at a reading that ended at `cycles`.
 void incident_open(struct measurement *measurement, size_t index, uint64_t cycles);
+// The jump of slow clock `index` is sized, or will not be any more.
+void incident_jump(struct measurement *measurement, size_t index);
 // The TSC went back by `cycles` at window cycle `at`.
 void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles);
 // Called once a round; closes the pending incident when enough readings have followed.
 void incident_round(struct measurement *measurement);
 // Closes what is pending and attributes every incident.
 void incident_conclude(struct measurement *measurement);
+// Is it a step that fails the run? Not one that is only seen on the host's time of day, and not one
+// below skew=: to stop and to continue a guest, a hypervisor reads its clocks one after the other.
+bool incident_is_grave(const struct measurement *measurement, const struct incident *incident);
 
 // kernel/conclude.c: enclosures, vote, combined rate, bus rate from what the tracks hold now.
 void measure_conclude(struct measurement *measurement);

@@ -15,6 +15,10 @@
 #define NEAR_READINGS  4096
 #define FIRST_READINGS 16
 #define ALONE_READINGS 1024
+// The time of day is ahead of the TSC only if it is so by this part of a tick: the rate is known to
+// 1 % at first. Later to this part of it, host's steering included.
+#define JUMP_PARTS 32
+#define RATE_PARTS 1024
 
 void slow_expect(struct clock_run *run, uint64_t tsc_millihertz)
 {
@@ -50,6 +54,45 @@ bool slow_again(const struct clock_run *run, uint64_t cycles, bool alone, unsign
     unsigned limit = run->ticks_seen ? NEAR_READINGS : alone ? ALONE_READINGS : FIRST_READINGS;
 
     return run->info.slow && readings < limit && is_near(run, cycles);
+}
+
+// How far the time of day is ahead of the TSC since the tick that ended at `from_until` and began
+// after `from_after`, if this reading, or up to a tick later, is `ticks` after it.
+static void ahead(struct clock_run *run, uint64_t ticks, const struct reading *reading)
+{
+    uint64_t passed = ticks * run->tick_cycles; // below 2^17 * 2^34
+    uint64_t slack = passed / RATE_PARTS;
+
+    run->ahead_low = (int64_t)(passed - slack) - (int64_t)(reading->after - run->from_after);
+    run->ahead_high = (int64_t)(passed + slack) - (int64_t)(run->last_cycles - run->from_until);
+}
+
+enum slow_jump slow_jump(struct clock_run *run, const struct reading *reading)
+{
+    if (!text_equal(run->info.independence, CLOCK_WALL) || !run->info.slow || !run->ticks_seen ||
+        !run->tick_cycles || reading->raw == run->last_value)
+        return SLOW_SOUND;
+    uint64_t modulus = run->info.modulus;
+    bool tick = (run->last_value + 1) % modulus == reading->raw;
+    if (run->jumped) {
+        // If it was a tick, it tells exactly.
+        run->jumped = false;
+        ahead(run, (reading->raw + modulus - run->from_value) % modulus, reading);
+        if (!tick)
+            run->ahead_high += (int64_t)run->tick_cycles;
+        return SLOW_SIZED;
+    }
+    run->from_value = run->last_value;
+    run->from_after = run->tick_after;
+    run->from_until = run->tick_until;
+    uint64_t ticks = (reading->raw + modulus - run->last_value) % modulus;
+    ahead(run, ticks, reading);
+    if (ticks >= modulus / 2 || run->ahead_low < (int64_t)(run->tick_cycles / JUMP_PARTS))
+        return SLOW_SOUND;
+    run->ahead_high += (int64_t)run->tick_cycles;
+    run->jumped = true;
+    run->jumped_until = reading->after;
+    return SLOW_JUMPED;
 }
 
 void slow_note(struct clock_run *run, const struct reading *reading)

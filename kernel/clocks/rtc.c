@@ -207,7 +207,7 @@ static enum clock_status probe(const struct platform *platform, struct clock_inf
     }
     info->wraps = true;
     if (platform_is_virtual(platform)) {
-        info->independence = "host-wall-clock";
+        info->independence = CLOCK_WALL;
     } else {
         info->independence = "crystal-32k";
         info->below_ppb = info->above_ppb = CRYSTAL_PPB;

@@ -271,6 +271,27 @@ static int64_t signed_ns(const struct measurement *measurement, int64_t cycles)
                       : (int64_t)to_ns(measurement, (uint64_t)cycles);
 }
 
+// Where no single culprit is possible: each clock, as it stood against the TSC afterwards.
+static void write_offsets(const struct measurement *measurement, const struct incident *incident,
+                          size_t number)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        char low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+        int64_t low_ns = signed_ns(measurement, incident->offsets[i].least_cycles);
+        int64_t high_ns = signed_ns(measurement, incident->offsets[i].most_cycles);
+        if (!incident->offsets[i].known)
+            continue;
+        emit_record("offset");
+        record_string("clock", measurement->clocks[i].clock->name);
+        record_u64("segment", number + 1);
+        record_s64("low_ns", low_ns);
+        record_s64("high_ns", high_ns);
+        emit_record_end();
+        emit_text("    %-8s by %s to %s us\n", measurement->clocks[i].clock->name,
+                  text_signed_decimal(low, low_ns, 3, 3), text_signed_decimal(high, high_ns, 3, 3));
+    }
+}
+
 static void write_incident(const struct measurement *measurement, size_t number)
 {
     const struct incident *incident = &measurement->incidents[number];
@@ -290,15 +311,22 @@ static void write_incident(const struct measurement *measurement, size_t number)
     record_u64("before_ns", before_ns);
     record_s64("low_ns", low_ns);
     record_s64("high_ns", high_ns);
+    record_bool("fails", incident_is_grave(measurement, incident));
     emit_record_end();
 
     text_decimal(from, after_ns, 9, 6);
     text_decimal(until, before_ns, 9, 6);
-    if (incident->is_step)
+    if (incident->is_step && !incident_suspects(incident)) {
+        emit_text("  STEP of %s between %s and %s s\n", suspects, from, until);
+        write_offsets(measurement, incident, number);
+    } else if (incident->is_step)
         emit_text("  STEP of %s between %s and %s s: %s to %s us\n", suspects, from, until,
                   text_signed_decimal(low, low_ns, 3, 3), text_signed_decimal(high, high_ns, 3, 3));
     else
         emit_text("  change of rate of %s between %s and %s s\n", suspects, from, until);
+    if (incident->wall_only && !incident->tsc_possible)
+        emit_note("warning", "%s went on while all else stood still, or the host's clock was set",
+                  suspects);
 }
 
 static void write_incidents(const struct measurement *measurement)
@@ -307,7 +335,7 @@ static void write_incidents(const struct measurement *measurement)
 
     for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
         write_incident(measurement, i);
-        step |= measurement->incidents[i].is_step;
+        step |= incident_is_grave(measurement, &measurement->incidents[i]);
     }
     if (measurement->incident_count > INCIDENTS_MAX)
         emit_note("warning", "%zu more breaks of linearity are not listed",

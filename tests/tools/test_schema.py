@@ -39,6 +39,7 @@ FIELDS = {
     " raw_low_hz raw_high_hz limit_ppb defect_ns status",
     "rate": "clock of low_hz high_hz estimate_hz against",
     "step": "clock kind segment after_ns before_ns low_ns high_ns",
+    "offset": "clock segment low_ns high_ns",
     "verdict": "source clock error_ppb low_ppb high_ppb allowed_ppb verdict nominal reason",
     "expect": "expect result actual",
     "check": "id result detail",
