@@ -161,7 +161,7 @@ static void start_tracks(struct measurement *measurement)
         run->last_cycles = 0;
         run->last_narrow_cycles = 0;
         run->ticks_seen = 0;
-        run->jumped = false;
+        run->jumped = run->tick_sound = false;
         if (run->clock->restart)
             run->clock->restart();
     }

@@ -35,9 +35,11 @@ struct clock_run {
     uint64_t tick_after, tick_until; // between these two readings its last tick was
     unsigned ticks_seen;
     uint64_t last_value;
-    // A jump ahead of the TSC that waits for the next tick; what came before it, and after:
+    bool tick_sound;      // the last tick came when it was due: no more than tick_hidden cycles
+    uint64_t tick_hidden; // passed in it without being counted by the TSC
+    // A jump ahead of the TSC that waits for the next tick; the tick before it, and its size:
     bool jumped;
-    uint64_t from_value, from_after, from_until, jumped_until;
+    uint64_t from_value, from_after, from_until, from_hidden, jumped_until;
     int64_t ahead_low, ahead_high;
 
     enum measurement_status result;

@@ -56,8 +56,9 @@ bool slow_again(const struct clock_run *run, uint64_t cycles, bool alone, unsign
     return run->info.slow && readings < limit && is_near(run, cycles);
 }
 
-// How far the time of day is ahead of the TSC since the tick that ended at `from_until` and began
-// after `from_after`, if this reading, or up to a tick later, is `ticks` after it.
+// How far the time of day is ahead of the TSC, if this reading is `ticks` ticks after `from`, or up
+// to a tick more: what the TSC does not count is not seen in a reading either, so a tick that the
+// guest slept through looks as if it came when it woke up.
 static void ahead(struct clock_run *run, uint64_t ticks, const struct reading *reading)
 {
     uint64_t passed = ticks * run->tick_cycles; // below 2^17 * 2^34
@@ -67,32 +68,41 @@ static void ahead(struct clock_run *run, uint64_t ticks, const struct reading *r
     run->ahead_high = (int64_t)(passed + slack) - (int64_t)(run->last_cycles - run->from_until);
 }
 
-enum slow_jump slow_jump(struct clock_run *run, const struct reading *reading)
+static bool is_jump(struct clock_run *run, uint64_t ticks, const struct reading *reading)
 {
-    if (!text_equal(run->info.independence, CLOCK_WALL) || !run->info.slow || !run->ticks_seen ||
-        !run->tick_cycles || reading->raw == run->last_value)
-        return SLOW_SOUND;
-    uint64_t modulus = run->info.modulus;
-    bool tick = (run->last_value + 1) % modulus == reading->raw;
-    if (run->jumped) {
-        // If it was a tick, it tells exactly.
-        run->jumped = false;
-        ahead(run, (reading->raw + modulus - run->from_value) % modulus, reading);
-        if (!tick)
-            run->ahead_high += (int64_t)run->tick_cycles;
-        return SLOW_SIZED;
-    }
     run->from_value = run->last_value;
     run->from_after = run->tick_after;
     run->from_until = run->tick_until;
-    uint64_t ticks = (reading->raw + modulus - run->last_value) % modulus;
+    run->from_hidden = run->tick_sound ? run->tick_hidden : run->tick_cycles;
     ahead(run, ticks, reading);
-    if (ticks >= modulus / 2 || run->ahead_low < (int64_t)(run->tick_cycles / JUMP_PARTS))
+    return ticks < run->info.modulus / 2 &&
+           run->ahead_low > (int64_t)(run->tick_cycles / JUMP_PARTS);
+}
+
+enum slow_jump slow_jump(struct clock_run *run, const struct reading *reading)
+{
+    uint64_t modulus = run->info.modulus;
+
+    if (!text_equal(run->info.independence, CLOCK_WALL) || !run->info.slow || !run->ticks_seen ||
+        !run->tick_cycles || reading->raw == run->last_value)
         return SLOW_SOUND;
-    run->ahead_high += (int64_t)run->tick_cycles;
-    run->jumped = true;
-    run->jumped_until = reading->after;
-    return SLOW_JUMPED;
+    uint64_t ticks = (reading->raw + modulus - run->last_value) % modulus;
+    if (run->jumped) {
+        // The tick after the jump came by itself, and tells.
+        run->jumped = run->tick_sound = false;
+        ahead(run, (reading->raw + modulus - run->from_value) % modulus, reading);
+        run->ahead_high += (int64_t)(run->from_hidden + (ticks == 1 ? 0 : run->tick_cycles));
+        return SLOW_SIZED;
+    }
+    if (is_jump(run, ticks, reading)) {
+        run->ahead_high += (int64_t)(run->from_hidden + run->tick_cycles);
+        run->jumped = true;
+        run->jumped_until = reading->after;
+        return SLOW_JUMPED;
+    }
+    run->tick_sound = ticks == 1 && run->ahead_high >= 0;
+    run->tick_hidden = (uint64_t)run->ahead_high;
+    return SLOW_SOUND;
 }
 
 void slow_note(struct clock_run *run, const struct reading *reading)

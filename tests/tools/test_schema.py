@@ -21,7 +21,7 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 
 # The promise to readers of records: these fields, in every record of that kind. Only ever added to.
 # Fields that came later: records may lack them.
-ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"], "check": ["proposal"]}
+ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"], "check": ["proposal"], "step": ["fails"]}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
     "options": "source line",
@@ -39,7 +39,6 @@ FIELDS = {
     " raw_low_hz raw_high_hz limit_ppb defect_ns status",
     "rate": "clock of low_hz high_hz estimate_hz against",
     "step": "clock kind segment after_ns before_ns low_ns high_ns",
-    "offset": "clock segment low_ns high_ns",
     "verdict": "source clock error_ppb low_ppb high_ppb allowed_ppb verdict nominal reason",
     "expect": "expect result actual",
     "check": "id result detail",
@@ -53,6 +52,7 @@ FIELDS = {
     "warp": "vcpus reads warps max_cycles max_ns",
     "evidence": "source finding points_to",
     "identity": "conclusion confidence hypervisor platform against impersonation",
+    "offset": "clock segment low_ns high_ns",
 }
 KINDS = list(FIELDS)
 
