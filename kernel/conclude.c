@@ -6,17 +6,8 @@
 
 #define BILLION 1000000000u
 
-// Was this clock, and nothing else, found to have stepped?
-static bool stepped_alone(const struct measurement *measurement, size_t index)
-{
-    for (size_t n = 0; n < measurement->incident_count && n < INCIDENTS_MAX; n++) {
-        const struct incident *incident = &measurement->incidents[n];
-        if (incident->is_step && !incident->tsc_possible &&
-            incident->clocks_possible == 1u << index)
-            return true;
-    }
-    return false;
-}
+// What is concluded from: all readings, those before the last break, those of the current window.
+enum scope { WHOLE, CLOSED, SLICE };
 
 static uint64_t clamp(uint64_t value, struct rate_interval into)
 {
@@ -26,9 +17,9 @@ static uint64_t clamp(uint64_t value, struct rate_interval into)
 // Takes the slope between the narrowest brackets for the estimate, instead of the middle of the
 // enclosure, unless a tick of the clock is wider than they are: then the reading's own rounding
 // counts for more than its latency.
-static void estimate(struct clock_run *run, struct slope p)
+static void estimate(struct clock_run *run, struct slope p, enum scope scope)
 {
-    struct slope best = track_slope(&run->track);
+    struct slope best = scope == SLICE ? run->slice.slope : track_slope(&run->track);
     uint64_t tick_cycles = rate_cycles_of_ticks(run->step_ticks, p);
 
     if (best.cycles && tick_cycles <= run->track.widths.minimum)
@@ -36,25 +27,41 @@ static void estimate(struct clock_run *run, struct slope p)
             clamp(rate_from_slopes(run->info.nominal, best, best).estimate, run->raw);
 }
 
-static void conclude_clock(struct measurement *measurement, size_t index)
+static bool enclosure(const struct clock_run *run, enum scope scope, struct slope *low,
+                      struct slope *high)
 {
-    struct clock_run *run = &measurement->clocks[index];
+    switch (scope) {
+    case WHOLE:
+        return track_enclosure(&run->track, low, high);
+    case CLOSED:
+        *low = run->track.low;
+        *high = run->track.high;
+        return low->cycles && high->cycles;
+    case SLICE:
+        return slice_enclosure(&run->slice, low, high);
+    }
+    return false;
+}
+
+static void conclude_clock(struct clock_run *run, enum scope scope)
+{
+    uint64_t first = scope == SLICE ? run->slice.began : run->first_cycles;
+    uint64_t last = scope == SLICE ? run->slice.ended : run->last_cycles;
     struct slope low, high;
 
     run->result = MEASUREMENT_NONE;
-    if (!run->sampled || run->first_cycles >= run->last_cycles)
+    if (!run->sampled || first >= last)
         return;
-    run->limit_ppb =
-        wide_mul_div(run->track.widths.minimum, BILLION, run->last_cycles - run->first_cycles);
-    if (!track_enclosure(&run->track, &low, &high))
+    run->limit_ppb = wide_mul_div(run->track.widths.minimum, BILLION, last - first);
+    if (!enclosure(run, scope, &low, &high))
         return;
     run->result = MEASUREMENT_EMPTY;
     if (slope_less(high, low) || !run->info.nominal.numerator)
         return;
     run->raw = rate_from_slopes(run->info.nominal, low, high);
-    estimate(run, low);
+    estimate(run, low, scope);
     run->widened = rate_widen(run->raw, run->info.below_ppb, run->info.above_ppb);
-    run->result = stepped_alone(measurement, index)                   ? MEASUREMENT_STEPPED
+    run->result = run->stepped                                        ? MEASUREMENT_STEPPED
                   : text_equal(run->info.independence, CLOCK_DERIVED) ? MEASUREMENT_DERIVED
                                                                       : MEASUREMENT_OK;
 }
@@ -180,23 +187,42 @@ static void conclude_bus(struct measurement *measurement)
     measurement->bus_known = true;
 }
 
-void measure_conclude(struct measurement *measurement)
+static void conclude(struct measurement *measurement, enum scope scope)
 {
+    uint64_t began = scope == SLICE ? measurement->window_began : measurement->began;
+
     for (size_t i = 0; i < measurement->count; i++)
-        conclude_clock(measurement, i);
+        conclude_clock(&measurement->clocks[i], scope);
     combine(measurement);
-    conclude_bus(measurement);
-    measurement->window_ns =
-        rate_cycles_to_ns(measurement->last_tsc - measurement->base, measurement->tsc_millihertz);
+    measurement->window_ns = rate_cycles_to_ns(measurement->last_tsc - measurement->base - began,
+                                               measurement->tsc_millihertz);
     for (size_t i = 0; i < measurement->count; i++) {
         struct clock_run *run = &measurement->clocks[i];
         struct slope low, high;
-        if (run->sampled && run->track.defect_millitick &&
-            track_enclosure(&run->track, &low, &high))
-            run->defect_ns = rate_cycles_to_ns(
-                wide_mul_div(run->track.defect_millitick, low.cycles, low.ticks * 1000),
-                measurement->tsc_millihertz);
+        uint64_t defect = run->track.defect_millitick;
+        if (scope != SLICE && run->defect_kept_millitick > defect)
+            defect = run->defect_kept_millitick;
+        run->defect_ns = 0;
+        if (run->sampled && defect && track_enclosure(&run->track, &low, &high))
+            run->defect_ns = rate_cycles_to_ns(wide_mul_div(defect, low.cycles, low.ticks * 1000),
+                                               measurement->tsc_millihertz);
     }
+}
+
+void measure_conclude(struct measurement *measurement)
+{
+    conclude(measurement, WHOLE);
+    conclude_bus(measurement);
+}
+
+void measure_conclude_slice(struct measurement *measurement)
+{
+    conclude(measurement, SLICE);
+}
+
+void measure_conclude_closed(struct measurement *measurement)
+{
+    conclude(measurement, CLOSED);
 }
 
 struct judgement measure_judge(const struct measurement *measurement, const struct claim *claim,

@@ -23,15 +23,30 @@ static struct incident *add(struct measurement *measurement, uint64_t after, uin
     memset(incident, 0, sizeof(*incident));
     incident->after_cycles = after;
     incident->before_cycles = before;
+    incident->window = measurement->window;
+    incident->window_began = measurement->window_began;
+    incident->window_at_ns = measurement->window_at_ns;
     measurement->incident_count++;
     return incident;
+}
+
+// Was nothing read for a while, where the break may be?
+static void look_for_quiet(const struct measurement *measurement, struct incident *incident)
+{
+    uint64_t after = measurement->quiet_after, before = measurement->quiet_before;
+
+    if (before > incident->after_cycles && after < incident->before_cycles &&
+        before - after > incident->gap_cycles)
+        incident->gap_cycles = before - after;
 }
 
 static void cut(struct measurement *measurement, uint64_t sound_until)
 {
     for (size_t i = 0; i < measurement->count; i++)
-        if (measurement->clocks[i].sampled)
+        if (measurement->clocks[i].sampled) {
             track_break(&measurement->clocks[i].track, sound_until);
+            slice_break(&measurement->clocks[i].slice);
+        }
 }
 
 // Thousandths of a tick in TSC cycles at slope p, rounded away from zero or towards it.
@@ -68,6 +83,18 @@ static void drop_ambiguous(const struct measurement *measurement, struct inciden
     }
 }
 
+// Do the rates before and after the break exclude each other? Gives what both lie in.
+static bool changed_rate(const struct track *track, struct slope *low, struct slope *high)
+{
+    const struct envelope *after = &track->envelope;
+
+    if (!track->open || !track->low.cycles || !track->high.cycles || !envelope_bounded(after))
+        return false;
+    *low = slope_less(after->low, track->low) ? after->low : track->low;
+    *high = slope_less(track->high, after->high) ? after->high : track->high;
+    return slope_less(after->high, track->low) || slope_less(track->high, after->low);
+}
+
 static void take_offsets(struct measurement *measurement)
 {
     struct incident *incident = &measurement->incidents[measurement->pending];
@@ -80,10 +107,14 @@ static void take_offsets(struct measurement *measurement)
         const struct clock_run *run = &measurement->clocks[i];
         struct slope low, high;
         int64_t least, most;
-        // The rate proven elsewhere in the window; without one the examination's will do.
-        if (!run->sampled)
+        // The rate proven elsewhere in the window; without one the examination's will do. A clock
+        // that is computed from the TSC steps along with it.
+        if (!run->sampled || text_equal(run->info.independence, CLOCK_DERIVED))
             continue;
-        if (!track_enclosure(&run->track, &low, &high) || slope_less(high, low)) {
+        if (changed_rate(&run->track, &low, &high)) {
+            incident->changed |= 1u << i;
+            // Either rate, on either side: a step is claimed only if neither explains the offset.
+        } else if (!track_enclosure(&run->track, &low, &high) || slope_less(high, low)) {
             low = run->probe_low;
             high = run->probe_high;
             if (!low.ticks || !high.ticks)
@@ -98,6 +129,7 @@ static void take_offsets(struct measurement *measurement)
         incident->offsets[i].most_cycles = cycles_of(most, most < 0 ? high : low, most > 0);
     }
     drop_ambiguous(measurement, incident);
+    incident_attribute(measurement, incident);
 }
 
 // A coarse clock that contradicts itself by less than its granularity is coarser than its
@@ -109,6 +141,7 @@ static bool is_coarser(struct clock_run *run)
     struct track_config config = run->track.config;
     run->step_ticks = config.step = 2 * config.step;
     track_reset(&run->track, &config);
+    slice_reset(&run->slice, config.step);
     run->first_cycles = UINT64_MAX;
     return true;
 }
@@ -127,12 +160,14 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
         incident->merged = true;
         if (incident->before_cycles < cycles)
             incident->before_cycles = cycles;
+        look_for_quiet(measurement, incident);
         cut(measurement, incident->after_cycles);
         return;
     }
     struct incident *incident = add(measurement, after, cycles);
     incident->seen = 1u << index;
     incident->first = index;
+    look_for_quiet(measurement, incident);
     cut(measurement, after);
     if (measurement->incident_count <= INCIDENTS_MAX) {
         measurement->pending = measurement->incident_count - 1;
@@ -143,13 +178,14 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
 void incident_jump(struct measurement *measurement, size_t index)
 {
     const struct clock_run *run = &measurement->clocks[index];
-    struct incident *incident = add(measurement, run->from_until, run->jumped_until);
+    struct incident *incident = add(measurement, run->from.until, run->jumped_until);
 
     // The other clocks keep their segments: they would show it if the TSC had stepped.
     incident->seen = 1u << index;
     incident->is_jump = true;
     incident->low_cycles = run->ahead_low;
     incident->high_cycles = run->ahead_high;
+    incident_attribute(measurement, incident);
 }
 
 void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
@@ -170,6 +206,7 @@ void incident_round(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX && measurement->pending_rounds-- == 0)
         take_offsets(measurement);
+    incident_forgo(measurement, measurement->last_tsc - measurement->base);
 }
 
 static bool contains_zero(const struct incident *incident, size_t i)
@@ -210,6 +247,7 @@ static void attribute_among(struct incident *incident, unsigned clocks)
         if (!contains_zero(incident, i))
             moved |= 1u << i;
     }
+    incident->clocks_possible = 0;
     if (incident->back_cycles) {
         size_backwards(incident, tsc_low, tsc_high);
         return;
@@ -229,55 +267,44 @@ static void attribute_among(struct incident *incident, unsigned clocks)
     }
 }
 
-static void attribute(struct incident *incident, unsigned walls)
+void incident_attribute(struct measurement *measurement, struct incident *incident)
 {
+    unsigned walls = 0, ahead = 0;
+
+    for (size_t i = 0; i < measurement->count; i++) {
+        if (!text_equal(measurement->clocks[i].info.independence, CLOCK_WALL))
+            continue;
+        walls |= 1u << i;
+        if (incident->offsets[i].known && incident->offsets[i].least_cycles > 0)
+            ahead |= 1u << i;
+    }
+    incident->sized = true;
     if (incident->is_jump) {
         incident->is_step = true;
         incident->clocks_possible = incident->seen;
     } else {
         attribute_among(incident, ~0u);
-        // A machine that stood still steps in some of its clocks, and the time of day in its own
-        // way.
-        if (incident->is_step && !incident_suspects(incident))
-            attribute_among(incident, ~walls);
+        // The time of day that ran on while the machine stood still has nothing to do with what
+        // else stepped then, and is told when its next tick shows it.
+        if (incident->is_step && !incident_suspects(incident) && ahead)
+            attribute_among(incident, ~ahead);
     }
     incident->wall_only =
         incident->is_step && incident->clocks_possible && !(incident->clocks_possible & ~walls);
+    incident->is_pause = incident_is_pause(measurement, incident);
+    if (incident_needs_witness(measurement, incident))
+        return;
+    if (incident->is_step && !incident->is_pause && !incident->tsc_possible &&
+        incident->clocks_possible)
+        measurement->clocks[__builtin_ctz(incident->clocks_possible)].stepped = true;
 }
 
 void incident_conclude(struct measurement *measurement)
 {
-    unsigned walls = 0;
-
     if (measurement->pending != SIZE_MAX)
         take_offsets(measurement);
-    for (size_t i = 0; i < measurement->count; i++) {
-        if (text_equal(measurement->clocks[i].info.independence, CLOCK_WALL))
-            walls |= 1u << i;
+    for (size_t i = 0; i < measurement->count; i++)
         if (measurement->clocks[i].sampled && measurement->clocks[i].jumped)
             incident_jump(measurement, i);
-    }
-    for (size_t n = 0; n < measurement->incident_count && n < INCIDENTS_MAX; n++)
-        attribute(&measurement->incidents[n], walls);
-}
-
-// What is the least that a step in [low, high] may be? 0 if it may be none.
-static uint64_t least(int64_t low, int64_t high)
-{
-    return low > 0 ? (uint64_t)low : high < 0 ? -(uint64_t)high : 0;
-}
-
-bool incident_is_grave(const struct measurement *measurement, const struct incident *incident)
-{
-    uint64_t size = least(incident->low_cycles, incident->high_cycles);
-
-    if (!incident->is_step || incident->wall_only)
-        return false;
-    // Of several clocks, the one that is known to have stepped furthest.
-    for (size_t i = 0; !incident_suspects(incident) && i < measurement->count; i++) {
-        uint64_t one = least(incident->offsets[i].least_cycles, incident->offsets[i].most_cycles);
-        size = one > size ? one : size;
-    }
-    return incident->back_cycles || !measurement->tsc_millihertz ||
-           size >= rate_ns_to_cycles(measurement->skew_ns, measurement->tsc_millihertz);
+    incident_forgo(measurement, UINT64_MAX);
 }

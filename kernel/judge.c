@@ -1,5 +1,7 @@
 #include "kernel/judge.h"
 
+#include "kernel/monitor.h"
+
 #include "lib/text.h"
 #include "lib/wide.h"
 
@@ -153,14 +155,18 @@ static void raise_wide(struct judged *judged, const struct judged_claim *claim, 
           text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);
 }
 
-static void judge_claim(struct judged *judged, const struct claim *claim,
-                        const struct measurement *measurement, const struct options *options)
+static void judge_claim(struct judged *judged, const struct claim *claims, size_t index,
+                        const struct measurement *measurement, const struct monitor *monitor,
+                        const struct options *options)
 {
+    const struct claim *claim = &claims[index];
     struct judged_claim *result = &judged->claims[judged->claim_count++];
     char ppm[DECIMAL_SIZE];
 
     result->claim = claim;
     result->judgement = measure_judge(measurement, claim, options->tolerance_ppb, &result->reason);
+    if (monitor)
+        monitor_judgement(monitor, index, &result->judgement, &result->reason);
     if (claim->nominal && !options->strict)
         return;
     if (result->judgement.verdict == VERDICT_OFF)
@@ -177,20 +183,25 @@ static void judge_claim(struct judged *judged, const struct claim *claim,
         raise(judged, OUTCOME_INCONCLUSIVE, "%s: %s", claim->source, result->reason);
 }
 
+#define UNCLEAR "the TSC or the host's time of day stepped"
+
+static void raise_step(struct judged *judged, const struct incident *incident)
+{
+    raise(judged, OUTCOME_FAIL, "a step of %s is proven",
+          incident->tsc_possible && incident->clocks_possible ? "the TSC or of a reference clock"
+          : incident->tsc_possible                            ? "the TSC"
+          : incident->clocks_possible                         ? "a reference clock"
+                                                              : "more than one clock");
+}
+
 static void judge_incidents(struct judged *judged, const struct measurement *measurement)
 {
     for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
         const struct incident *incident = &measurement->incidents[i];
         if (incident->wall_only && incident->tsc_possible)
-            raise(judged, OUTCOME_INCONCLUSIVE, "the TSC or the host's time of day stepped");
-        if (!incident_is_grave(measurement, incident))
-            continue;
-        raise(judged, OUTCOME_FAIL, "a step of %s is proven",
-              incident->tsc_possible && incident->clocks_possible
-                  ? "the TSC or of a reference clock"
-              : incident->tsc_possible    ? "the TSC"
-              : incident->clocks_possible ? "a reference clock"
-                                          : "more than one clock");
+            raise(judged, OUTCOME_INCONCLUSIVE, UNCLEAR);
+        if (incident_is_grave(measurement, incident))
+            raise_step(judged, incident);
     }
 }
 
@@ -235,7 +246,8 @@ static void explain_pass(struct judged *judged, const struct platform *platform,
 }
 
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
-           size_t claim_count, const struct measurement *measurement, const struct audit *audit)
+           size_t claim_count, const struct measurement *measurement, const struct monitor *monitor,
+           const struct audit *audit)
 {
     const struct options *options = &platform->options;
 
@@ -247,12 +259,17 @@ void judge(struct judged *judged, const struct platform *platform, const struct 
               options->error_count == 1 ? "" : "s", options->errors[0].word);
     if (!measurement->tsc_advances)
         raise(judged, OUTCOME_FAIL, "the TSC does not advance");
-    judge_incidents(judged, measurement);
+    if (!monitor)
+        judge_incidents(judged, measurement);
+    else if (monitor->grave.is_step)
+        raise_step(judged, &monitor->grave);
+    if (monitor && monitor->unclear)
+        raise(judged, OUTCOME_INCONCLUSIVE, UNCLEAR);
     if (!measurement->decided)
         raise(judged, OUTCOME_INCONCLUSIVE, "%s", measurement->undecided);
     for (size_t i = 0; i < claim_count && judged->claim_count < CLAIMS_MAX; i++)
         if (claims[i].present && claims[i].clock != CLAIM_BCLK)
-            judge_claim(judged, &claims[i], measurement, options);
+            judge_claim(judged, claims, i, measurement, monitor, options);
     for (size_t i = 0; i < options->expect_count; i++)
         judge_expectation(judged, platform, measurement, audit, &options->expect[i]);
     if (options->strict)

@@ -33,9 +33,13 @@ struct judged {
     char reason[192]; // one sentence that says why
 };
 
+struct monitor;
+
 // Judges everything. The outcome rules are ruling 2 of the design, written out in docs/verdicts.md.
+// `monitor` is NULL in a run without duration=.
 void judge(struct judged *judged, const struct platform *platform, const struct claim *claims,
-           size_t claim_count, const struct measurement *measurement, const struct audit *audit);
+           size_t claim_count, const struct measurement *measurement, const struct monitor *monitor,
+           const struct audit *audit);
 
 // What the other vCPUs add to the outcome, after judge.
 void judge_vcpus(struct judged *judged, const struct options *options, const struct smp *smp);

@@ -7,6 +7,7 @@
 #include "kernel/firmware/firmware.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
+#include "kernel/monitor.h"
 #include "kernel/platform.h"
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
@@ -62,6 +63,7 @@ static const char *const *loader_words(enum boot_protocol protocol)
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
+static struct monitor monitor;
 static struct audit audit;
 static struct smp smp;
 static struct judged judged;
@@ -95,6 +97,8 @@ static void start(const struct boot_info *boot)
     };
     options_default(&platform.options);
     options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
+    if (platform.options.duration_ns && platform.options.window_ns > platform.options.duration_ns)
+        platform.options.window_ns = platform.options.duration_ns;
     console_open(&platform);
     emit_start();
 }
@@ -187,15 +191,24 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     measurement.start_tsc = start_tsc;
     report_clocks(&measurement);
     smp_start(&smp, &platform);
-    report_window_start(&measurement, &platform.options);
-    measure_window(&measurement, &platform.options, claims, claim_count, report_window_progress);
+    if (platform.options.duration_ns) {
+        report_monitor_start(&platform.options);
+        monitor_run(&monitor, &measurement, &platform, claims, claim_count, &report_monitor_live);
+    } else {
+        report_window_start(&measurement, &platform.options);
+        measure_window(&measurement, &platform.options, claims, claim_count,
+                       report_window_progress);
+    }
     report_measurement(&measurement);
+    if (platform.options.duration_ns)
+        report_monitor(&monitor, &measurement);
     audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);
     report_leaves();
 
-    judge(&judged, &platform, claims, claim_count, &measurement, &audit);
+    judge(&judged, &platform, claims, claim_count, &measurement,
+          platform.options.duration_ns ? &monitor : NULL, &audit);
     judge_vcpus(&judged, &platform.options, &smp);
     report_verdicts(&judged, &measurement);
     report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);

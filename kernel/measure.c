@@ -10,6 +10,11 @@
 // The longest window while nothing tells the TSC's rate: more than two seconds up to 8 GHz.
 #define BLIND_CYCLES (1ull << 34)
 #define CHECKS       64 // looks at the precision, and progress reports, per window
+// With duration=, so long without a reading is a gap: longer than a record takes on a serial line
+// of 115200 baud. After a report even a slow screen is allowed for.
+#define GAP_NS      50000000u
+#define GAP_BUSY_NS 1000000000u
+#define QUIET_PARTS 50
 
 const char *measurement_status_word(enum measurement_status status)
 {
@@ -99,7 +104,10 @@ void measure_probe(struct measurement *measurement, const struct platform *platf
         }
         run->status = run->clock->probe(platform, &run->info, run->reason, sizeof(run->reason));
         if (run->status == CLOCK_LIVE && measurement->tsc_advances)
-            examine(run, measurement->tsc_step_cycles, platform->options.window_ns);
+            examine(run, measurement->tsc_step_cycles,
+                    platform->options.duration_ns > platform->options.window_ns
+                        ? platform->options.duration_ns
+                        : platform->options.window_ns);
     }
 }
 
@@ -157,11 +165,12 @@ static void start_tracks(struct measurement *measurement)
                                       run->info.sticks ? UINT64_MAX : limit,
                                       measurement->tsc_step_cycles};
         track_reset(&run->track, &config);
+        slice_reset(&run->slice, run->step_ticks);
         run->first_cycles = UINT64_MAX;
         run->last_cycles = 0;
         run->last_narrow_cycles = 0;
         run->ticks_seen = 0;
-        run->jumped = run->tick_sound = false;
+        run->jumped = false;
         if (run->clock->restart)
             run->clock->restart();
     }
@@ -171,6 +180,36 @@ static void start_tracks(struct measurement *measurement)
 static uint64_t now_cycles(const struct measurement *measurement)
 {
     return measurement->last_tsc - measurement->base;
+}
+
+static void look_for_gap(struct measurement *measurement, uint64_t last_tsc, uint64_t tsc)
+{
+    uint64_t limit = measurement->gap_limit_cycles;
+
+    if (measurement->busy)
+        limit *= GAP_BUSY_NS / GAP_NS;
+    measurement->busy = false;
+    if (tsc - last_tsc <= measurement->gap_limit_cycles / QUIET_PARTS)
+        return;
+    struct gap gap = {.after_cycles = last_tsc - measurement->base,
+                      .before_cycles = tsc - measurement->base,
+                      .window = measurement->window,
+                      .window_began = measurement->window_began,
+                      .window_at_ns = measurement->window_at_ns};
+    measurement->quiet_after = gap.after_cycles;
+    measurement->quiet_before = gap.before_cycles;
+    if (tsc - last_tsc <= limit)
+        return;
+    if (measurement->gap_count < GAPS_MAX)
+        measurement->gaps[measurement->gap_count] = gap;
+    measurement->gap_count++;
+}
+
+// How far this clock counted in the gaps that were found since its last reading is not known.
+static void lose(struct measurement *measurement, size_t index)
+{
+    for (size_t i = 0; i < measurement->gap_count && i < GAPS_MAX; i++)
+        measurement->gaps[i].lost |= 1u << index;
 }
 
 // Brings the TSC values of a bracket into cycles of the window; false if the TSC went back.
@@ -183,6 +222,8 @@ static bool in_window(struct measurement *measurement, const struct bracket *bra
     uint64_t low = bracket->before < last ? bracket->before : bracket->after;
 
     measurement->last_tsc = bracket->after;
+    if (measurement->gap_limit_cycles && bracket->after > last)
+        look_for_gap(measurement, last, bracket->after);
     if (low < high) {
         // Window time stands still over the step, and goes on from there.
         uint64_t at = high - measurement->base;
@@ -206,6 +247,8 @@ static void use_reading(struct measurement *measurement, size_t index,
         // It ran out during a stall: since when, nobody knows.
         track->dropped++;
         track_close(track);
+        slice_cut(&run->slice);
+        lose(measurement, index);
         run->clock->restart();
         return;
     }
@@ -217,13 +260,25 @@ static void use_reading(struct measurement *measurement, size_t index,
         whole_known = machine_tsc() - measurement->last_tsc < track->config.gap_limit_cycles;
     }
     enum slow_jump jump = slow_jump(run, reading);
-    if (jump == SLOW_JUMPED)
-        track_break(track, run->tick_until);
-    else if (jump == SLOW_SIZED)
+    if (jump == SLOW_JUMPED) {
+        track_break(track, run->tick.until);
+        slice_break(&run->slice);
+    } else if (jump == SLOW_SIZED) {
         incident_jump(measurement, index);
+    }
+    incident_tick(measurement, index, reading);
     enum track_event event = track_add(track, reading, whole_known ? &whole : NULL);
     measurement->samples++;
     slow_note(run, reading);
+    if (event == TRACK_GAP)
+        lose(measurement, index);
+    if (measurement->repeats && event != TRACK_BROKEN) {
+        struct sample sample = {reading->before, reading->after + track->config.tsc_step,
+                                track->ticks};
+        if (event == TRACK_GAP)
+            slice_cut(&run->slice);
+        slice_add(&run->slice, &sample);
+    }
     if (run->first_cycles == UINT64_MAX)
         run->first_cycles = reading->before;
     run->last_cycles = reading->after;
@@ -233,6 +288,7 @@ static void use_reading(struct measurement *measurement, size_t index,
         incident_open(measurement, index, reading->after);
     if (!run->info.wraps && reading->raw > run->info.modulus / 2) {
         track_close(track);
+        slice_cut(&run->slice);
         run->clock->restart();
     }
 }
@@ -366,39 +422,57 @@ static uint64_t rounds_within(const struct measurement *measurement, uint64_t wi
     return window_cycles / (measurement->round_cycles / 4 + 1) + STILL_ROUNDS_MAX;
 }
 
+// The rounds of a window.
+struct bounds {
+    uint64_t left;
+    unsigned still;
+};
+
+// A round. The TSC times the window; if it stops, the rounds without progress end it, and if it
+// crawls, the rounds that the window can hold: then false.
+static bool bounded_round(struct measurement *measurement, struct bounds *bounds)
+{
+    uint64_t before = now_cycles(measurement);
+
+    sample_round(measurement);
+    bounds->still = now_cycles(measurement) > before ? 0 : bounds->still + 1;
+    if (bounds->still <= STILL_ROUNDS_MAX && --bounds->left)
+        return true;
+    measurement->tsc_advances = false;
+    measurement->stopped_by = "the TSC stopped, or slowed down out of all proportion";
+    return false;
+}
+
+// Learns the TSC's rate from what was sampled, if that tells it.
+static void learn(struct measurement *measurement, const struct options *options)
+{
+    uint64_t rate = refine(measurement, measurement->timing_millihertz);
+
+    measurement->timing_millihertz = rate;
+    measurement->window_cycles = rate ? rate_ns_to_cycles(options->window_ns, rate) : BLIND_CYCLES;
+    for (size_t i = 0; i < measurement->count; i++)
+        slow_expect(&measurement->clocks[i], rate);
+}
+
 static void sample(struct measurement *measurement, const struct options *options,
-                   const struct claim *claims, size_t claim_count, uint64_t tsc_millihertz,
+                   const struct claim *claims, size_t claim_count,
                    void (*progress)(unsigned percent))
 {
-    uint64_t window =
-        tsc_millihertz ? rate_ns_to_cycles(options->window_ns, tsc_millihertz) : BLIND_CYCLES;
+    uint64_t window = measurement->window_cycles;
     uint64_t check_cycles = window / CHECKS;
-    // The TSC times the window; if it stops, the rounds without progress end it, and if it crawls,
-    // the rounds that the window can hold.
-    uint64_t rounds_left = rounds_within(measurement, window);
-    unsigned rounds_still = 0;
+    struct bounds bounds = {rounds_within(measurement, window), 0};
     unsigned checks = 0;
 
     measurement->stopped_by = "the window was over";
     while (now_cycles(measurement) < window ||
            (!ends_well(measurement, window) && now_cycles(measurement) < window / 20 * 23)) {
-        uint64_t before_round = now_cycles(measurement);
-        sample_round(measurement);
-        rounds_still = now_cycles(measurement) > before_round ? 0 : rounds_still + 1;
-        if (rounds_still > STILL_ROUNDS_MAX || --rounds_left == 0) {
-            measurement->tsc_advances = false;
-            measurement->stopped_by = "the TSC stopped, or slowed down out of all proportion";
+        if (!bounded_round(measurement, &bounds))
             break;
-        }
         if (now_cycles(measurement) < check_cycles)
             continue;
-        if (!tsc_millihertz || ++checks <= 4) {
-            tsc_millihertz = refine(measurement, tsc_millihertz);
-            if (tsc_millihertz)
-                window = rate_ns_to_cycles(options->window_ns, tsc_millihertz);
-            for (size_t i = 0; i < measurement->count; i++)
-                slow_expect(&measurement->clocks[i], tsc_millihertz);
-        }
+        if (!measurement->timing_millihertz || ++checks <= 4)
+            learn(measurement, options);
+        window = measurement->window_cycles;
         check_cycles = now_cycles(measurement) + window / CHECKS;
         if (progress)
             progress((unsigned)(now_cycles(measurement) / (window / 100 + 1)));
@@ -407,15 +481,15 @@ static void sample(struct measurement *measurement, const struct options *option
     }
 }
 
-void measure_window(struct measurement *measurement, const struct options *options,
-                    const struct claim *claims, size_t claim_count,
-                    void (*progress)(unsigned percent))
+bool measure_begin(struct measurement *measurement, const struct options *options)
 {
     uint64_t tsc_millihertz = choose_clocks(measurement);
 
     measurement->skew_ns = options->skew_ns;
     // For the times of what may happen, should no clock give an enclosure.
-    measurement->tsc_millihertz = tsc_millihertz;
+    measurement->tsc_millihertz = measurement->timing_millihertz = tsc_millihertz;
+    measurement->window_cycles =
+        tsc_millihertz ? rate_ns_to_cycles(options->window_ns, tsc_millihertz) : BLIND_CYCLES;
     for (size_t i = 0; i < measurement->count; i++)
         slow_expect(&measurement->clocks[i], tsc_millihertz);
     start_tracks(measurement);
@@ -423,25 +497,118 @@ void measure_window(struct measurement *measurement, const struct options *optio
         measurement->undecided = measurement->tsc_advances
                                      ? "no reference clock of known rate is live"
                                      : "the TSC does not advance";
-        return;
+        return false;
     }
     // The first passes through the sampling code cost more than the later ones (translation in an
     // emulator, cold caches elsewhere): they are made before the window.
     for (unsigned i = 0; i < WARM_UP_ROUNDS; i++)
         sample_round(measurement);
-    for (size_t i = 0; i < measurement->count; i++)
-        if (measurement->clocks[i].sampled)
-            measurement->round_cycles += measurement->clocks[i].track.widths.minimum;
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        if (run->sampled)
+            measurement->round_cycles += run->track.widths.minimum;
+        run->stepped = false;
+    }
     measurement->samples = 0;
     measurement->incident_count = 0;
     measurement->pending = SIZE_MAX;
     start_tracks(measurement);
+    measurement->repeats = options->duration_ns != 0;
+    measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
     measurement->began_cycles = measurement->base - measurement->start_tsc;
-    sample(measurement, options, claims, claim_count, tsc_millihertz, progress);
+    return true;
+}
+
+void measure_end(struct measurement *measurement)
+{
     measure_conclude(measurement);
     incident_conclude(measurement);
     measure_conclude(measurement);
     for (size_t i = 0; i < measurement->count; i++)
         slow_conclude(&measurement->clocks[i], measurement->tsc_millihertz,
                       now_cycles(measurement));
+}
+
+void measure_window(struct measurement *measurement, const struct options *options,
+                    const struct claim *claims, size_t claim_count,
+                    void (*progress)(unsigned percent))
+{
+    if (!measure_begin(measurement, options))
+        return;
+    sample(measurement, options, claims, claim_count, progress);
+    measure_end(measurement);
+}
+
+void measure_keep(struct measurement *measurement)
+{
+    measurement->busy = true;
+    sample_round(measurement);
+}
+
+// Is there something to tell?
+static bool has_news(const struct measurement *measurement)
+{
+    return measurement->gap_count ||
+           measurement->incident_count > (measurement->pending != SIZE_MAX);
+}
+
+void measure_next(struct measurement *measurement)
+{
+    measurement->window++;
+    measurement->window_began = now_cycles(measurement);
+    measurement->window_at_ns += measurement->window_ns;
+    measurement->window_samples = measurement->samples;
+    measurement->busy = true;
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        if (!run->sampled)
+            continue;
+        slice_begin(&run->slice);
+        if (run->track.defect_millitick > run->defect_kept_millitick)
+            run->defect_kept_millitick = run->track.defect_millitick;
+        run->track.defect_millitick = 0;
+    }
+}
+
+bool measure_slice(struct measurement *measurement, const struct options *options,
+                   void (*look)(void *context), void *context)
+{
+    unsigned checks = 0;
+    struct bounds bounds = {rounds_within(measurement, measurement->window_cycles), 0};
+    uint64_t check_cycles = measurement->window_cycles / CHECKS;
+    // After a gap at its end, every clock is read once more.
+    while (now_cycles(measurement) - measurement->window_began < measurement->window_cycles ||
+           (measurement->gap_count && !measurement->gaps[0].whole)) {
+        measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
+        for (size_t i = 0; i < measurement->gap_count && i < GAPS_MAX; i++)
+            measurement->gaps[i].whole = true;
+        if (!bounded_round(measurement, &bounds))
+            return false;
+        if (has_news(measurement))
+            look(context);
+        // The windows after the first one are as long as that.
+        if (measurement->window || now_cycles(measurement) < check_cycles)
+            continue;
+        if (!measurement->timing_millihertz || ++checks <= 4)
+            learn(measurement, options);
+        check_cycles = now_cycles(measurement) + measurement->window_cycles / CHECKS;
+    }
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        if (run->sampled)
+            slice_end(&run->slice, &run->track.recall, run->track.segments);
+    }
+    return true;
+}
+
+void measure_forget(struct measurement *measurement)
+{
+    measurement->began = now_cycles(measurement);
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        if (!run->sampled)
+            continue;
+        track_forget(&run->track);
+        run->first_cycles = run->track.open ? run->track.began : now_cycles(measurement);
+    }
 }

@@ -99,24 +99,43 @@ static bool recover(struct trap_frame *frame)
 static const char register_names[] = "r15\0r14\0r13\0r12\0r11\0r10\0r9\0r8\0rdi\0rsi\0rbp\0rbx\0"
                                      "rdx\0rcx\0rax\0vector\0error\0rip\0cs\0rflags\0rsp\0ss\0";
 
-// All of them and CR2, three a line, to every sink.
-static void print_registers(const struct trap_frame *frame, uint64_t fault_address)
+static void record_register(const char *name, uint64_t value)
+{
+    char digits[24];
+
+    text_print(digits, sizeof(digits), "0x%016llx", (unsigned long long)value);
+    record_string(name, digits);
+}
+
+static void end_line(const char *line)
+{
+    emit_text("%s\n", line);
+    emit_diagnostic("%s", line);
+}
+
+// All of them and CR2 to every sink, three a line or in one record.
+static void report_registers(const struct trap_frame *frame, uint64_t fault_address)
 {
     const uint64_t *value = (const uint64_t *)frame;
     char line[96];
     struct text text;
     unsigned printed = 0;
 
+    emit_record("exception");
+    record_string("name", name_of(frame->vector));
     text_init(&text, line, sizeof(line));
     for (const char *name = register_names; *name; name += text_length(name) + 1) {
-        text_format(&text, "%s%-6s %016llx", printed % 3 ? " " : "", name,
-                    (unsigned long long)*value++);
+        text_format(&text, "  %-6s %016llx", name, (unsigned long long)*value);
+        record_register(name, *value++);
         if (++printed % 3 == 0) {
-            emit_note("error", "%s", line);
+            end_line(line);
             text_init(&text, line, sizeof(line));
         }
     }
-    emit_note("error", "%s cr2    %016llx", line, (unsigned long long)fault_address);
+    text_format(&text, "  cr2    %016llx", (unsigned long long)fault_address);
+    end_line(line);
+    record_register("cr2", fault_address);
+    emit_record_end();
 }
 
 void trap_handle(struct trap_frame *frame)
@@ -147,7 +166,7 @@ void trap_handle(struct trap_frame *frame)
                overflow ? " (stack overflow)" : "", (unsigned long long)frame->rip);
     emit_text("\n");
     emit_note("error", "%s", summary);
-    print_registers(frame, fault_address);
+    report_registers(frame, fault_address);
     if (report_fault)
         report_fault(summary);
     emit_text("FAIL: %s\n", summary);

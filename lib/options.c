@@ -26,7 +26,8 @@ static void complain(struct options *options, const char *prefix, struct span wo
 // --- Units and words. Each table ends with a NULL.
 
 static const struct unit durations[] = {
-    {"ns", 1}, {"us", 1000}, {"ms", MS}, {"s", SECOND}, {"m", 60 * SECOND}, {"h", HOUR}, {NULL, 0},
+    {"ns", 1},          {"us", 1000}, {"ms", MS},       {"s", SECOND},
+    {"m", 60 * SECOND}, {"h", HOUR},  {"d", 24 * HOUR}, {NULL, 0},
 };
 static const struct unit ratios[] = {
     {"ppb", 1},
@@ -143,6 +144,16 @@ struct parser {
 static bool parse_window(const struct parser *parser, struct span value)
 {
     return span_number(value, durations, MS, 24 * HOUR, &parser->options->window_ns);
+}
+
+static bool parse_duration(const struct parser *parser, struct span value)
+{
+    uint64_t *duration_ns = &parser->options->duration_ns;
+
+    if (!span_is(value, "off") && !span_is(value, "forever"))
+        return span_number(value, durations, MS, 366 * 24 * HOUR, duration_ns);
+    *duration_ns = span_is(value, "forever") ? DURATION_FOREVER : 0;
+    return true;
 }
 
 static bool parse_precision(const struct parser *parser, struct span value)
@@ -324,6 +335,8 @@ static const struct key {
     bool (*parse)(const struct parser *parser, struct span value);
 } keys[] = {
     {"window", "1000ms", "a duration such as 100ms, from 1ms to 24h", parse_window},
+    {"duration", "off", "off, forever, or a duration such as 10s, from 1ms to 366d",
+     parse_duration},
     {"precision", "0.5ppm", "a ratio such as 0.5ppm, from 0 to 1000ppm", parse_precision},
     {"tolerance", "50ppm", "a ratio such as 50ppm, from 1ppb to 100000ppm", parse_tolerance},
     {"stop", "precision", "precision or verdict", parse_stop},

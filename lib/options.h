@@ -28,6 +28,8 @@ struct expectation {
     uint64_t millihertz; // EXPECT_TSC only
 };
 
+#define DURATION_FOREVER UINT64_MAX
+
 #define EXPECT_MAX         16
 #define OPTION_ERRORS_MAX  16
 #define OPTION_CLOCKS_MAX  16
@@ -42,6 +44,7 @@ struct option_error {
 
 struct options {
     uint64_t window_ns;     // longest sampling window, 1 ms to 24 h
+    uint64_t duration_ns;   // windows follow one another for so long; 0: one window
     uint64_t precision_ppb; // 0: never stop early
     uint64_t tolerance_ppb;
     enum option_stop stop;

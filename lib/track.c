@@ -61,6 +61,12 @@ void track_break(struct track *track, uint64_t sound_until)
     track->high = count ? track->checkpoints[count - 1].high : none;
 }
 
+void track_forget(struct track *track)
+{
+    track->low = track->high = (struct slope){0, 0};
+    track->checkpoint_count = 0;
+}
+
 static void checkpoint(struct track *track, uint64_t cycles)
 {
     struct checkpoint *next;

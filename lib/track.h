@@ -93,6 +93,9 @@ void track_break(struct track *track, uint64_t sound_until);
 // Ends the open segment because the clock was restarted: nothing is wrong with its samples.
 void track_close(struct track *track);
 
+// Forgets what the segments before the open one proved: since then the rate is another one.
+void track_forget(struct track *track);
+
 // The enclosure of all segments together, the open one included; false while one bound is missing.
 bool track_enclosure(const struct track *track, struct slope *low, struct slope *high);
 

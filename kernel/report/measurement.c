@@ -1,5 +1,6 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
+#include "kernel/report/rows.h"
 
 void report_clocks(const struct measurement *measurement)
 {
@@ -34,7 +35,7 @@ void report_window_start(const struct measurement *measurement, const struct opt
 
     (void)measurement;
     // Shorter windows need no sign of life.
-    dots = options->window_ns >= 1000000000u;
+    dots = options->window_ns >= 1000000000u && !options->duration_ns;
     asked_ns = options->window_ns;
     progress_calls = 0;
     if (dots)
@@ -88,8 +89,7 @@ static void record_clock(const struct measurement *measurement, const struct clo
     emit_record_end();
 }
 
-// Both ends of an interval, null where it is not known.
-static void record_interval(const char *low, const char *high, const struct rate_interval *rate)
+void record_interval(const char *low, const char *high, const struct rate_interval *rate)
 {
     if (rate) {
         record_decimal(low, rate->low, 3);
@@ -106,17 +106,7 @@ static bool bounded(const struct clock_run *run)
            run->result == MEASUREMENT_STEPPED || run->result == MEASUREMENT_DERIVED;
 }
 
-// A measurement record, whether of one clock or of all of them.
-struct row {
-    const char *clock, *status;
-    uint64_t window_ns, samples;
-    unsigned segments;
-    const struct rate_interval *rate, *raw; // NULL: not known
-    uint64_t limit_ppb, defect_ns;
-    uint64_t began_ns; // after the run began
-};
-
-static void record_row(const struct row *row)
+void record_row(const struct row *row)
 {
     emit_record("measurement");
 
@@ -134,6 +124,11 @@ static void record_row(const struct row *row)
     record_u64("defect_ns", row->defect_ns);
     record_string("status", row->status);
     record_u64("began_ns", row->began_ns);
+    if (row->window)
+        record_u64("window", *row->window);
+    else
+        record_null("window");
+    record_u64("at_ns", row->at_ns);
     emit_record_end();
 }
 
@@ -150,29 +145,33 @@ static struct row row_of(const struct measurement *measurement, const struct clo
         .limit_ppb = run->limit_ppb,
         .defect_ns = run->defect_ns,
         .began_ns = to_ns(measurement, measurement->began_cycles),
+        .window = measurement->repeats ? NULL : &measurement->window,
     };
 }
 
-static struct row row_of_all(const struct measurement *measurement)
+struct row row_of_all(const struct measurement *measurement, bool slice)
 {
     struct row all = {
         .clock = "all",
         .status =
             measurement_status_word(measurement->decided ? MEASUREMENT_OK : MEASUREMENT_EMPTY),
         .window_ns = measurement->window_ns,
-        .samples = measurement->samples,
+        .samples = measurement->samples - (slice ? measurement->window_samples : 0),
         .rate = measurement->decided ? &measurement->all : NULL,
         .raw = measurement->decided && measurement->raw_known ? &measurement->raw : NULL,
         .limit_ppb = measurement->decided ? measurement->limit_ppb : 0,
         .began_ns = to_ns(measurement, measurement->began_cycles),
+        .window = slice || !measurement->repeats ? &measurement->window : NULL,
+        .at_ns = slice ? measurement->window_at_ns : 0,
     };
 
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
         if (!run->sampled)
             continue;
-        if (run->track.segments > all.segments)
-            all.segments = run->track.segments;
+        unsigned segments = slice ? run->slice.segments : run->track.segments;
+        if (segments > all.segments)
+            all.segments = segments;
         if (run->defect_ns > all.defect_ns)
             all.defect_ns = run->defect_ns;
     }
@@ -189,7 +188,7 @@ static void record_measurements(const struct measurement *measurement)
         row = row_of(measurement, &measurement->clocks[i]);
         record_row(&row);
     }
-    row = row_of_all(measurement);
+    row = row_of_all(measurement, false);
     record_row(&row);
 }
 
@@ -228,7 +227,7 @@ static void write_rows(const struct measurement *measurement)
                           ? "no single rate fits its readings: it is not linear in the TSC"
                           : "too few readings to enclose the rate");
     }
-    row = row_of_all(measurement);
+    row = row_of_all(measurement, false);
     if (row.rate)
         write_row(&row);
 }
@@ -249,13 +248,15 @@ static void write_brackets(const struct measurement *measurement)
     }
 }
 
-static void name_suspects(const struct measurement *measurement, const struct incident *incident,
-                          char *name, size_t size)
+void name_suspects(const struct measurement *measurement, const struct incident *incident,
+                   char name[SUSPECTS_SIZE])
 {
-    unsigned clocks = incident->is_step ? incident->clocks_possible : incident->seen;
+    // Against two clocks the rate of the TSC alone has changed.
+    bool tsc = (incident->changed & (incident->changed - 1)) != 0;
+    unsigned clocks = incident->is_step ? incident->clocks_possible : tsc ? 0 : incident->seen;
     struct text text;
 
-    text_init(&text, name, size);
+    text_init(&text, name, SUSPECTS_SIZE);
     if (incident->tsc_possible || !incident->is_step)
         text_string(&text, "tsc");
     for (size_t i = 0; i < measurement->count; i++)
@@ -273,7 +274,7 @@ static int64_t signed_ns(const struct measurement *measurement, int64_t cycles)
 
 // Where no single culprit is possible: each clock, as it stood against the TSC afterwards.
 static void write_offsets(const struct measurement *measurement, const struct incident *incident,
-                          size_t number)
+                          uint64_t number)
 {
     for (size_t i = 0; i < measurement->count; i++) {
         char low[DECIMAL_SIZE], high[DECIMAL_SIZE];
@@ -283,7 +284,7 @@ static void write_offsets(const struct measurement *measurement, const struct in
             continue;
         emit_record("offset");
         record_string("clock", measurement->clocks[i].clock->name);
-        record_u64("segment", number + 1);
+        record_u64("segment", number);
         record_s64("low_ns", low_ns);
         record_s64("high_ns", high_ns);
         emit_record_end();
@@ -292,41 +293,52 @@ static void write_offsets(const struct measurement *measurement, const struct in
     }
 }
 
-static void write_incident(const struct measurement *measurement, size_t number)
+// When it was, from the beginning of measuring.
+static uint64_t at_ns(const struct measurement *measurement, const struct incident *incident,
+                      uint64_t cycles)
 {
-    const struct incident *incident = &measurement->incidents[number];
-    char suspects[64], low[DECIMAL_SIZE], high[DECIMAL_SIZE], from[DECIMAL_SIZE],
+    if (cycles >= incident->window_began)
+        return incident->window_at_ns + to_ns(measurement, cycles - incident->window_began);
+    uint64_t before = to_ns(measurement, incident->window_began - cycles);
+    return before < incident->window_at_ns ? incident->window_at_ns - before : 0;
+}
+
+void write_incident(const struct measurement *measurement, const struct incident *incident,
+                    uint64_t number)
+{
+    char suspects[SUSPECTS_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE], from[DECIMAL_SIZE],
         until[DECIMAL_SIZE];
     int64_t low_ns = signed_ns(measurement, incident->low_cycles);
     int64_t high_ns = signed_ns(measurement, incident->high_cycles);
-    uint64_t after_ns = to_ns(measurement, incident->after_cycles);
-    uint64_t before_ns = to_ns(measurement, incident->before_cycles);
+    uint64_t after_ns = at_ns(measurement, incident, incident->after_cycles);
+    uint64_t before_ns = at_ns(measurement, incident, incident->before_cycles);
 
-    name_suspects(measurement, incident, suspects, sizeof(suspects));
+    name_suspects(measurement, incident, suspects);
     emit_record("step");
     record_string("clock", suspects);
-    record_string("kind", incident->is_step ? "step" : "rate");
-    record_u64("segment", number + 1);
+    record_string("kind", incident->is_pause ? "pause" : incident->is_step ? "step" : "rate");
+    record_u64("segment", number);
     record_u64("after_ns", after_ns);
     record_u64("before_ns", before_ns);
     record_s64("low_ns", low_ns);
     record_s64("high_ns", high_ns);
+    record_u64("window", incident->window);
+    record_u64("at_ns", incident->window_at_ns);
     record_bool("fails", incident_is_grave(measurement, incident));
     emit_record_end();
 
     text_decimal(from, after_ns, 9, 6);
     text_decimal(until, before_ns, 9, 6);
-    if (incident->is_step && !incident_suspects(incident)) {
-        emit_text("  STEP of %s between %s and %s s\n", suspects, from, until);
-        write_offsets(measurement, incident, number);
-    } else if (incident->is_step)
-        emit_text("  STEP of %s between %s and %s s: %s to %s us\n", suspects, from, until,
+    const char *word = incident->is_pause ? "PAUSE: a step" : "STEP";
+    if (!incident->is_step)
+        emit_text("  change of rate of %s between %s and %s s\n", suspects, from, until);
+    else if (incident_suspects(incident))
+        emit_text("  %s of %s between %s and %s s: %s to %s us\n", word, suspects, from, until,
                   text_signed_decimal(low, low_ns, 3, 3), text_signed_decimal(high, high_ns, 3, 3));
     else
-        emit_text("  change of rate of %s between %s and %s s\n", suspects, from, until);
-    if (incident->wall_only && !incident->tsc_possible)
-        emit_note("warning", "%s went on while all else stood still, or the host's clock was set",
-                  suspects);
+        emit_text("  %s of %s between %s and %s s\n", word, suspects, from, until);
+    if (incident->is_step && !incident_suspects(incident))
+        write_offsets(measurement, incident, number);
 }
 
 static void write_incidents(const struct measurement *measurement)
@@ -334,8 +346,9 @@ static void write_incidents(const struct measurement *measurement)
     bool step = false;
 
     for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
-        write_incident(measurement, i);
-        step |= incident_is_grave(measurement, &measurement->incidents[i]);
+        const struct incident *incident = &measurement->incidents[i];
+        write_incident(measurement, incident, i + 1);
+        step |= incident_is_grave(measurement, incident);
     }
     if (measurement->incident_count > INCIDENTS_MAX)
         emit_note("warning", "%zu more breaks of linearity are not listed",
@@ -446,6 +459,7 @@ void report_measurement(const struct measurement *measurement)
     if (measurement->tsc_step_cycles > 1)
         emit_text("  The TSC moves in steps of %llu cycles.\n",
                   (unsigned long long)measurement->tsc_step_cycles);
-    write_incidents(measurement);
+    if (!measurement->repeats) // those were told when they happened
+        write_incidents(measurement);
     write_basis(measurement);
 }

@@ -50,7 +50,8 @@ void report_platform(const struct platform *platform, uint64_t start_tsc)
     const struct boot_info *boot = platform->boot;
     const struct acpi_tables *acpi = &platform->acpi;
     const struct smbios *smbios = &platform->smbios;
-    unsigned memory_mib = (unsigned)(platform->memory_bytes >> 20);
+    // To the nearest: firmware keeps some of the last MiB for itself.
+    unsigned memory_mib = (unsigned)((platform->memory_bytes + (1 << 19)) >> 20);
     emit_record("start");
 
     record_u64("version", 1);

@@ -5,6 +5,7 @@
 #include "kernel/audit.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
+#include "kernel/monitor.h"
 #include "kernel/platform.h"
 
 // report/platform.c
@@ -30,6 +31,11 @@ void report_clocks(const struct measurement *measurement);
 void report_window_start(const struct measurement *measurement, const struct options *options);
 void report_window_progress(unsigned percent);
 void report_measurement(const struct measurement *measurement);
+
+// report/monitor.c: with duration=
+void report_monitor_start(const struct options *options);
+extern const struct monitor_listener report_monitor_live;
+void report_monitor(const struct monitor *monitor, const struct measurement *measurement);
 
 // report/checks.c
 // `list`: those that did not fail as well. `strict`: a failed one is a failure of the run.

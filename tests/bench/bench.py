@@ -329,10 +329,16 @@ def build() -> None:
         subprocess.run(command, check=True)
 
 
+def copy(image: Path, folder: Path) -> Path:
+    """A copy, since `make` may replace the image while it is being measured; with its kernel, whose
+    addresses the count of instructions needs."""
+    shutil.copy(image.with_suffix(".debug"), folder / "hypertick.debug")
+    return Path(shutil.copy(image, folder / "hypertick.elf"))
+
+
 def run(args: argparse.Namespace) -> int:
     build()
-    # A copy, since `make` may replace the image while it is being measured.
-    image = Path(shutil.copy(args.image, BUILD / "hypertick.elf"))
+    image = copy(args.image, BUILD)
     linux = peers.prepare(BUILD / "peers") if args.peers else None
     bench = Bench(image, args.accel, args.runs, linux)
     about = host()

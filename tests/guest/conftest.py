@@ -12,7 +12,7 @@ import pytest
 pytest.register_assert_rewrite("qemu", "records", "xen")
 
 import xen  # noqa: E402
-from qemu import IMAGE, hypertick_qemu, pvh_image  # noqa: E402
+from qemu import IMAGE, boot, hypertick_qemu, pvh_image  # noqa: E402
 
 KVM_TRIAL_SECONDS = 10
 
@@ -60,6 +60,33 @@ def kvm():
     problem = kvm_problem()
     if problem:
         pytest.skip(problem)
+
+
+# A run under a slow KVM takes 10 s, so those that many tests look at are booted once.
+
+
+def kvm_boot(**machine):
+    problem = kvm_problem()
+    if problem:
+        pytest.skip(problem)
+    return boot(machine="pc", accel="kvm", options="window=5s stop=verdict", **machine)
+
+
+@pytest.fixture(scope="session")
+def kvm_run():
+    return kvm_boot()
+
+
+@pytest.fixture(scope="session")
+def kvm_pair_run():
+    """Two vCPUs."""
+    return kvm_boot(smp=2)
+
+
+@pytest.fixture(scope="session")
+def kvm_hidden_run():
+    """KVM without its CPUID leaves."""
+    return kvm_boot(cpu=f"{hypertick_qemu.KVM_CPU},kvm=off")
 
 
 @pytest.fixture(scope="session")

@@ -131,9 +131,9 @@ def test_smbios_speeds():
 # --- KVM
 
 
-def test_kvm_sources_agree(kvm):
+def test_kvm_sources_agree(kvm_run):
     """pvclock, the timing leaf and GETHZ state one rate, to 1 ppb beyond their granularity."""
-    run = boot(machine="pc", accel="kvm", options=LOOSE)
+    run = kvm_run
     assert run.status == PASS
     leaf, port = stated(run, "leaf-0x40000010"), stated(run, "vmware-port")
     page = stated(run, "pvclock")
@@ -158,10 +158,9 @@ def test_kvm_without_the_leaf(kvm):
     assert abs(stated(run, "pvclock") - stated(run, "vmware-port")) <= 2
 
 
-def test_kvm_off(kvm):
+def test_kvm_off(kvm_hidden_run):
     """The leaves are hidden; the port still tells."""
-    cpu = hypertick_qemu.KVM_CPU + ",kvm=off"
-    run = boot(machine="pc", accel="kvm", cpu=cpu, options=LOOSE)
+    run = kvm_hidden_run
     assert run.status == PASS
     assert run.records.hypervisor["vendor"] is None
     assert reason(run, "pvclock") == "no KVM leaves"

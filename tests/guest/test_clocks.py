@@ -115,11 +115,10 @@ def test_without_a_hypervisor_in_sight_the_crystal_is_its_own():
 # --- Under KVM
 
 
-def test_pairs_of_the_kvm_host(kvm):
+def test_pairs_of_the_kvm_host(kvm_run):
     """Where KVM gives pairs of its own, they agree with the other clocks, and are read quickest."""
-    run = boot(accel="kvm", cpu="host,-arch-capabilities,-rdtscp,+invtsc,vmware-cpuid-freq=on",
-               options="window=300ms precision=0")  # fmt: skip
-    assert run.status in (PASS, INCONCLUSIVE)
+    run = kvm_run
+    assert run.status == PASS
     pvclock = clock(run, "pvclock")
     if pvclock["status"] != "live":
         assert "derives it from the TSC" in pvclock["reason"]
@@ -128,7 +127,5 @@ def test_pairs_of_the_kvm_host(kvm):
     assert run.records.measurement("pvclock")["status"] == "ok"
 
 
-def test_kvm_without_its_clock(kvm):
-    run = boot(accel="kvm", cpu="host,-arch-capabilities,-rdtscp,kvm=off",
-               options="window=100ms precision=0")  # fmt: skip
-    assert clock(run, "pvclock")["status"] == "absent"
+def test_kvm_without_its_clock(kvm_hidden_run):
+    assert clock(kvm_hidden_run, "pvclock")["status"] == "absent"

@@ -17,6 +17,9 @@ def test_an_exception_is_reported(machine, fault):
         assert register in run.text.lower()
     assert run.last_line.startswith("FAIL: ")
     assert run.notes("error")
+    (exception,) = run.records.records("exception")
+    assert NAMES[fault] in exception["name"] or fault == "stack"
+    assert f"rip    {exception['rip'][2:]}" in run.text
 
 
 def test_the_address_of_a_page_fault():

@@ -89,15 +89,13 @@ def test_the_vmi_rom(tmp_path):
     assert "API 3.0, 1024 bytes" in finding
 
 
-def test_kvm(kvm):
-    run = boot(accel="kvm", cpu="host,-arch-capabilities,-rdtscp,+invtsc", options=LONGER)
-    found = identity(run)
+def test_kvm(kvm_run):
+    found = identity(kvm_run)
     assert (found["conclusion"], found["confidence"]) == ("QEMU on KVM", "high")
 
 
-def test_kvm_that_hides(kvm):
-    run = boot(accel="kvm", cpu="host,-arch-capabilities,-rdtscp,kvm=off", options=LONGER)
-    found = identity(run)
+def test_kvm_that_hides(kvm_hidden_run):
+    found = identity(kvm_hidden_run)
     assert found["hypervisor"] is None
     assert found["platform"] == "QEMU"
 

@@ -13,10 +13,24 @@ LONG = "window=5s stop=verdict"
 MICROVM = f"{LONG} tolerance=500ppm"
 
 
-@pytest.mark.parametrize("machine, options", [("pc", LONG), ("q35", LONG), ("microvm", MICROVM)],
-                         ids=["pc", "q35", "microvm"])  # fmt: skip
-def test_the_timing_leaf_is_found_accepted_and_right(machine, options):
-    run = boot(machine=machine, accel="kvm", options=options)
+@pytest.fixture(scope="module")
+def microvm_run():
+    return boot(machine="microvm", accel="kvm", options=MICROVM)
+
+
+def test_pc(kvm_run):
+    the_timing_leaf_is_found_accepted_and_right(kvm_run)
+
+
+def test_microvm(microvm_run):
+    the_timing_leaf_is_found_accepted_and_right(microvm_run)
+
+
+def test_q35():
+    the_timing_leaf_is_found_accepted_and_right(boot(machine="q35", accel="kvm", options=LONG))
+
+
+def the_timing_leaf_is_found_accepted_and_right(run):
     assert run.status == PASS
     assert run.records.hypervisor["vendor"] == "KVM"
     claim = run.records.claim("leaf-0x40000010")
@@ -36,9 +50,9 @@ def test_without_leaf_and_clock_page_there_is_no_claim():
     assert "no rate is claimed" in run.last_line
 
 
-def test_a_wrong_leaf_is_off():
+def test_a_wrong_leaf_is_off(microvm_run):
     """tsc-frequency= within KVM's tolerance changes the leaf, but here not the TSC."""
-    right = boot(machine="microvm", accel="kvm", options=MICROVM)
+    right = microvm_run
     hz = int(right.records.claim("leaf-0x40000010")["hz"]) * 10_002 // 10_000
     cpu = f"{hypertick_qemu.KVM_CPU},tsc-frequency={hz}"
     run = boot(machine="microvm", accel="kvm", cpu=cpu, options="window=1s tolerance=100ppm")
@@ -53,10 +67,9 @@ def test_a_wrong_leaf_is_off():
     assert 190_000 < verdict["error_ppb"] < 210_000
 
 
-def test_two_vcpus():
-    run = boot(accel="kvm", smp=2, options=LONG)
-    assert run.status == PASS
-    assert run.records.start["cpus"] == 2
+def test_two_vcpus(kvm_pair_run):
+    assert kvm_pair_run.status == PASS
+    assert kvm_pair_run.records.start["cpus"] == 2
 
 
 def test_pvh(pvh):

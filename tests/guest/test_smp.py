@@ -94,6 +94,5 @@ def test_without_a_local_apic():
     assert "no local APIC" in run.records.records("vcpus")[0]["reason"]
 
 
-def test_kvm(kvm):
-    run = boot(accel="kvm", smp=2, options="window=5s stop=verdict")
-    check(run, 2)
+def test_kvm(kvm_pair_run):
+    check(kvm_pair_run, 2)

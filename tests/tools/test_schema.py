@@ -21,7 +21,13 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 
 # The promise to readers of records: these fields, in every record of that kind. Only ever added to.
 # Fields that came later: records may lack them.
-ADDED = {"start": ["tsc"], "measurement": ["began_ns"], "clock": ["independence"], "check": ["proposal"], "step": ["fails"]}
+ADDED = {
+    "start": ["tsc"],
+    "measurement": ["began_ns", "window", "at_ns"],
+    "clock": ["independence"],
+    "check": ["proposal"],
+    "step": ["window", "at_ns", "fails"],
+}
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
     "options": "source line",
@@ -52,6 +58,11 @@ FIELDS = {
     "warp": "vcpus reads warps max_cycles max_ns",
     "evidence": "source finding points_to",
     "identity": "conclusion confidence hypervisor platform against impersonation",
+    "exception": "name r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx rax vector error rip cs"
+    " rflags rsp ss cr2",
+    "monitor": "windows duration_ns low_hz high_hz estimate_hz raw_low_hz raw_high_hz stretches"
+    " rate_changes steps largest_step_ns largest_step_clock gaps longest_gap_ns monotonic",
+    "gap": "window at_ns after_ns length_ns lost",
     "offset": "clock segment low_ns high_ns",
 }
 KINDS = list(FIELDS)

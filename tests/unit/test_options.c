@@ -149,6 +149,26 @@ static void test_window(void **state)
     }
 }
 
+static void test_duration(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("window=1s").duration_ns, 0);
+    assert_int_equal(parse("duration=10s").duration_ns, 10000000000);
+    assert_int_equal(parse("duration=12h").duration_ns, 43200000000000);
+    assert_int_equal(parse("duration=366d").duration_ns, 31622400000000000);
+    assert_true(parse("duration=forever").duration_ns == DURATION_FOREVER);
+    assert_int_equal(parse_over(parse("duration=1m"), "duration=off").duration_ns, 0);
+    static const char *const wrong[] = {"duration=", "duration=ever", "duration=0", "duration=367d",
+                                        "duration=999us"};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        struct options options = parse(wrong[i]);
+        assert_one_error(&options, wrong[i],
+                         "off, forever, or a duration such as 10s, from 1ms to 366d",
+                         "duration=off");
+        assert_int_equal(options.duration_ns, 0);
+    }
+}
+
 static void test_precision_and_tolerance(void **state)
 {
     (void)state;
@@ -569,7 +589,7 @@ static void test_unknown_words(void **state)
     char expected[sizeof(((struct options *)NULL)->errors[0].expected)];
 
     text_print(expected, sizeof(expected), "%s", parse("x=1").errors[0].expected);
-    assert_true(text_starts_with(expected, "key=value, the key one of window, precision, "));
+    assert_true(text_starts_with(expected, "key=value, the key one of window, duration, "));
     assert_string_equal(expected + text_length(expected) - 7, ", fault");
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         struct options options = parse(words[i]);
@@ -815,6 +835,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_an_empty_line_changes_nothing),
         cmocka_unit_test(test_window),
+        cmocka_unit_test(test_duration),
         cmocka_unit_test(test_precision_and_tolerance),
         cmocka_unit_test(test_sinks),
         cmocka_unit_test(test_sinks_that_come_by_themselves),

@@ -92,7 +92,8 @@ def _json_run(run: Run) -> dict[str, Any]:
         ],
         **{
             f"{kind}s": [plain(record) for record in run.records(kind)]
-            for kind in ("block", "scan", "clock", "measurement", "rate", "step", "offset", "expect", "check")
+            for kind in ("block", "scan", "clock", "measurement", "rate", "step", "offset", "expect",
+                         "check", "exception")  # fmt: skip
         },
         "notes": [plain(note) for note in run.records("note")],
         "end": plain(run.end),

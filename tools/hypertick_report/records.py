@@ -35,6 +35,7 @@ NAMED_BY = {
     "expect": "expect",
     "check": "id",
     "note": "text",
+    "exception": "name",
     "vcpu": "index",
 }
 
