@@ -49,10 +49,10 @@ bool incident_is_pause(const struct measurement *measurement, const struct incid
             if (incident->tsc_possible)
                 return most(incident->low_cycles, incident->high_cycles) < size / CLEAR_PARTS;
             stood = true;
-        } else if (!run->clock->restart) {
-            if (low > 0 || size > incident->gap_cycles)
-                return false;
+        } else if (low < 0 && size <= incident->gap_cycles) {
             stood = true;
+        } else if (!run->clock->restart) {
+            return false;
         }
     }
     return stood && !incident->tsc_possible;
