@@ -45,7 +45,7 @@ static void cut(struct measurement *measurement, uint64_t sound_until)
     for (size_t i = 0; i < measurement->count; i++)
         if (measurement->clocks[i].sampled) {
             track_break(&measurement->clocks[i].track, sound_until);
-            slice_break(&measurement->clocks[i].slice);
+            slice_break(&measurement->clocks[i].slice, sound_until);
         }
 }
 

@@ -201,7 +201,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     }
     report_measurement(&measurement);
     if (platform.options.duration_ns)
-        report_monitor(&monitor, &measurement);
+        report_monitor(&monitor, &measurement, platform.options.window_ns);
     audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);

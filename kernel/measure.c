@@ -166,6 +166,7 @@ static void start_tracks(struct measurement *measurement)
                                       measurement->tsc_step_cycles};
         track_reset(&run->track, &config);
         slice_reset(&run->slice, run->step_ticks);
+        marks_reset(&run->marks);
         run->first_cycles = UINT64_MAX;
         run->last_cycles = 0;
         run->last_narrow_cycles = 0;
@@ -262,7 +263,7 @@ static void use_reading(struct measurement *measurement, size_t index,
     enum slow_jump jump = slow_jump(run, reading);
     if (jump == SLOW_JUMPED) {
         track_break(track, run->tick.until);
-        slice_break(&run->slice);
+        slice_break(&run->slice, run->tick.until);
     } else if (jump == SLOW_SIZED) {
         incident_jump(measurement, index);
     }
@@ -609,6 +610,7 @@ void measure_forget(struct measurement *measurement)
         if (!run->sampled)
             continue;
         track_forget(&run->track);
+        slice_forget(&run->slice);
         run->first_cycles = run->track.open ? run->track.began : now_cycles(measurement);
     }
 }

@@ -3,6 +3,7 @@
 
 #include "kernel/clock.h"
 #include "lib/claim.h"
+#include "lib/marks.h"
 #include "lib/rate.h"
 #include "lib/slice.h"
 #include "lib/track.h"
@@ -58,6 +59,7 @@ struct clock_run {
     bool stepped;       // it, and nothing else, was proven to have stepped
 
     struct slice slice;             // with duration=: the current window
+    struct marks marks;             // and a reading from the end of each, since its count is sure
     uint64_t defect_kept_millitick; // the largest contradiction in the windows before
 
     struct track track; // last: it is large, and track_reset clears it when it is needed

@@ -1,11 +1,13 @@
 #include "kernel/monitor.h"
 
+#include "kernel/claims/claims.h"
 #include "lib/text.h"
 #include "lib/wide.h"
 
 struct run {
     struct monitor *monitor;
     struct measurement *measurement;
+    const struct platform *platform;
     const struct options *options;
     struct claim *claims;
     size_t claim_count;
@@ -20,6 +22,18 @@ static uint64_t to_ns(const struct measurement *measurement, uint64_t cycles)
 static uint64_t magnitude(int64_t value)
 {
     return value < 0 ? -(uint64_t)value : (uint64_t)value;
+}
+
+#define HOUR_NS 3600000000000u
+
+// What parts per 10^12 in so many ns are in ppb an hour, rounded up; saturates.
+static int64_t an_hour(int64_t ppt, uint64_t ns)
+{
+    uint64_t ppb = wide_mul_div(magnitude(ppt), HOUR_NS / 1000, ns);
+
+    if (ppb > INT64_MAX / 4)
+        ppb = INT64_MAX / 4;
+    return ppt < 0 ? -(int64_t)ppb : (int64_t)ppb + 1;
 }
 
 // The least size that an interval leaves, with its sign; 0 if it holds 0.
@@ -89,6 +103,79 @@ static void begin_stretch(const struct run *run)
     measure_conclude(run->measurement);
 }
 
+// Takes the drift that a clock's marks prove, if it is known better than before.
+static void take_drift(struct monitor *monitor, const struct measurement *measurement,
+                       const struct clock_run *run)
+{
+    struct drift drift;
+
+    if (run->result == MEASUREMENT_DERIVED || !marks_drift(&run->marks, run->step_ticks, &drift))
+        return;
+    uint64_t ns = to_ns(measurement, drift.cycles);
+    int64_t low = -an_hour(-drift.low_ppt, ns), high = an_hour(drift.high_ppt, ns);
+    if (monitor->drift_clock && high - low >= monitor->drift_high_ppb - monitor->drift_low_ppb)
+        return;
+    monitor->drift_clock = run->clock->name;
+    monitor->drift_low_ppb = low;
+    monitor->drift_high_ppb = high;
+}
+
+// A clock whose count is not sure over what happened begins anew.
+static void drop_marks(struct monitor *monitor, const struct measurement *measurement,
+                       struct clock_run *run)
+{
+    take_drift(monitor, measurement, run);
+    marks_reset(&run->marks);
+}
+
+// The reading at the end of the window, of each clock.
+static void add_marks(struct monitor *monitor, struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        if (!run->sampled)
+            continue;
+        if (!run->slice.linked)
+            drop_marks(monitor, measurement, run);
+        if (run->slice.mark_known)
+            marks_add(&run->marks, &run->slice.mark);
+    }
+}
+
+// The frequency in the window against one clock: the best one of the first window that tells.
+static void add_to_allan(struct monitor *monitor, const struct measurement *measurement)
+{
+    uint64_t least_ppb = UINT64_MAX;
+
+    for (size_t i = 0; !monitor->allan_millihertz && i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (run->result != MEASUREMENT_OK || !run->slice.slope.cycles ||
+            run->limit_ppb >= least_ppb)
+            continue;
+        least_ppb = run->limit_ppb;
+        monitor->allan_index = i;
+        monitor->allan_clock = run->clock->name;
+    }
+    if (!monitor->allan_clock)
+        return;
+    const struct clock_run *run = &measurement->clocks[monitor->allan_index];
+    struct slope slope = run->slice.slope;
+    // A window with a gap in it is longer than the others.
+    if (!slope.cycles || monitor->window_gaps) {
+        allan_gap(&monitor->allan);
+        return;
+    }
+    uint64_t rate = rate_from_slopes(run->info.nominal, slope, slope).estimate;
+    uint64_t base = monitor->allan_millihertz;
+    if (!base)
+        base = monitor->allan_millihertz = rate;
+    bool less = rate < base;
+    uint64_t ppt = wide_mul_div(less ? base - rate : rate - base, 1000000000000u, base);
+    if (ppt > INT64_MAX)
+        ppt = INT64_MAX;
+    allan_add(&monitor->allan, less ? -(int64_t)ppt : (int64_t)ppt);
+}
+
 static void note_gap(struct monitor *monitor, uint64_t ns)
 {
     monitor->gaps++;
@@ -142,10 +229,17 @@ static void tell_incident(const struct run *run, const struct incident *incident
             monitor->grave = *incident;
         if (incident->tsc_possible)
             drop_gap(measurement, incident);
+        for (size_t i = 0; i < measurement->count; i++)
+            drop_marks(monitor, measurement, &measurement->clocks[i]);
+        allan_gap(&monitor->allan);
     } else {
         monitor->rate_changes++;
         begin_stretch(run);
     }
+    // A step of a reference clock has nothing to do with them.
+    if (incident->is_pause || !incident->is_step || incident->tsc_possible ||
+        !incident->clocks_possible)
+        monitor->reread = true;
     monitor->window_incidents++;
     run->listener->incident(measurement, incident, ++monitor->incidents);
     measure_keep(measurement);
@@ -195,6 +289,7 @@ static void tell_gaps(const struct run *run)
         measurement->gap_count--;
         note_gap(run->monitor, to_ns(measurement, gap.before_cycles - gap.after_cycles));
         run->monitor->window_gaps++;
+        run->monitor->reread = true;
         run->listener->gap(measurement, &gap);
         measure_keep(measurement);
     }
@@ -219,6 +314,40 @@ static bool is_crossed(const struct measurement *measurement)
             return true;
     }
     return false;
+}
+
+static const struct claim *find_again(const struct claim *claim, const struct claim *among,
+                                      size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (among[i].clock == claim->clock && text_equal(among[i].source, claim->source))
+            return &among[i];
+    return NULL;
+}
+
+// After what may have been a migration: reads the claims again, and takes over what they say now.
+static void reread(const struct run *run)
+{
+    static struct claim again[CLAIMS_MAX];
+    bool changed = false;
+
+    run->monitor->reread = false;
+    size_t count = claims_collect(run->platform, again, CLAIMS_MAX);
+    measure_keep(run->measurement);
+    for (size_t i = 0; i < run->claim_count; i++) {
+        struct claim *claim = &run->claims[i];
+        const struct claim *now = find_again(claim, again, count);
+        if (!now || (now->present == claim->present && now->millihertz == claim->millihertz))
+            continue;
+        run->listener->reread(run->measurement, claim, now);
+        measure_keep(run->measurement);
+        *claim = *now;
+        run->monitor->judged[i].known = false;
+        changed = true;
+    }
+    if (!changed)
+        run->listener->reread(run->measurement, NULL, NULL);
+    measure_keep(run->measurement);
 }
 
 static struct monitor_window describe(struct monitor *monitor,
@@ -260,6 +389,8 @@ static void finish_window(const struct run *run)
     struct measurement *measurement = run->measurement;
 
     measure_conclude_slice(measurement);
+    add_marks(monitor, measurement);
+    add_to_allan(monitor, measurement);
     const struct monitor_window window = describe(monitor, measurement);
     if (!measurement->window_ns) // nothing tells the rate
         measurement->window_ns = run->options->window_ns;
@@ -267,9 +398,16 @@ static void finish_window(const struct run *run)
     run->listener->window(measurement, &window);
     measure_next(measurement);
     measure_conclude(measurement);
+    uint64_t rate = measurement->tsc_millihertz, timing = measurement->timing_millihertz;
+    if (measurement->decided && (rate > timing + timing / 1024 || rate < timing - timing / 1024)) {
+        measurement->timing_millihertz = rate;
+        measurement->window_cycles = rate_ns_to_cycles(run->options->window_ns, rate);
+    }
     // While a break is not sized, what was proven before it is needed.
     if (measurement->pending == SIZE_MAX && is_crossed(measurement))
         begin_stretch(run);
+    if (run->monitor->reread)
+        reread(run);
 }
 
 static bool used_up(const struct run *run)
@@ -287,7 +425,8 @@ void monitor_run(struct monitor *monitor, struct measurement *measurement,
                  const struct platform *platform, struct claim *claims, size_t claim_count,
                  const struct monitor_listener *listener)
 {
-    struct run run = {monitor, measurement, &platform->options, claims, claim_count, listener};
+    struct run run = {monitor, measurement, platform, &platform->options,
+                      claims,  claim_count, listener};
 
     memset(monitor, 0, sizeof(*monitor));
     monitor->monotonic = true;
@@ -307,6 +446,10 @@ void monitor_run(struct monitor *monitor, struct measurement *measurement,
     look(&run);
     if (is_crossed(measurement))
         begin_stretch(&run);
+    if (monitor->reread)
+        reread(&run);
+    for (size_t i = 0; i < measurement->count; i++)
+        drop_marks(monitor, measurement, &measurement->clocks[i]);
     monitor->duration_ns = measurement->window_at_ns;
     put_aside(&run);
     if (!monitor->rate_ns)

@@ -3,6 +3,7 @@
 
 #include "kernel/judge.h"
 #include "kernel/measure.h"
+#include "lib/allan.h"
 
 // What one window told.
 struct monitor_window {
@@ -25,6 +26,9 @@ struct monitor_listener {
     void (*incident)(const struct measurement *measurement, const struct incident *incident,
                      uint64_t number);
     void (*gap)(const struct measurement *measurement, const struct gap *gap);
+    // The claims were read again. Once for each that changed, or, with NULL, if none did.
+    void (*reread)(const struct measurement *measurement, const struct claim *old,
+                   const struct claim *now);
 };
 
 struct monitor {
@@ -46,13 +50,24 @@ struct monitor {
     struct incident grave; // the first one that fails the run; is_step: there was one
     bool monotonic;        // no clock went back
 
+    // The TSC's drift, in ppb an hour, against the clock that tells it best; proven.
+    const char *drift_clock; // NULL: not known
+    int64_t drift_low_ppb, drift_high_ppb;
+    // Its frequency in each window against one clock.
+    struct allan allan;
+    const char *allan_clock; // NULL: none yet
+
     // While it runs:
     uint64_t rate_ns; // time that `mean` is about
     uint128 mean;     // millihertz times ns
     bool previous_known;
     struct rate_interval previous; // window
     unsigned window_incidents, window_gaps;
-    // The judgement of each claim in the stretches before the last one.
+    size_t allan_index;
+    uint64_t allan_millihertz; // of the first window
+    bool reread;               // something happened after which the claims may be others
+    // The judgement of each claim, since it was last found to be another one, in the stretches
+    // before the last one.
     struct {
         bool known;
         uint64_t window_ns; // of the stretch that it is from

@@ -7,6 +7,12 @@ void allan_reset(struct allan *allan)
     memset(allan, 0, sizeof(*allan));
 }
 
+void allan_gap(struct allan *allan)
+{
+    for (unsigned n = 0; n < ALLAN_OCTAVES; n++)
+        allan->octaves[n].any = allan->octaves[n].half = false;
+}
+
 void allan_add(struct allan *allan, int64_t ppt)
 {
     int64_t sum = ppt;
@@ -52,7 +58,7 @@ bool allan_deviation(const struct allan *allan, unsigned octave, uint64_t *ppt, 
     if (!at->pairs)
         return false;
     // The sums are 2^n times the averages, and the squares 4^n times theirs.
-    *ppt = square_root(wide_quotient(at->squares, (uint128)at->pairs << (2 * octave + 1)));
+    *ppt = square_root(wide_quotient(at->squares, (uint128)at->pairs * (2ull << 2 * octave)));
     *pairs = at->pairs;
     return true;
 }

@@ -31,6 +31,9 @@ void allan_reset(struct allan *allan);
 // per 10^12 off any constant frequency. There must be no gap between the intervals.
 void allan_add(struct allan *allan, int64_t ppt);
 
+// There is a gap between the last value and the next one: no difference is taken over it.
+void allan_gap(struct allan *allan);
+
 // The deviation of octave `octave` < ALLAN_OCTAVES in parts per 10^12, rounded down, and the pairs
 // that it rests on. False, and nothing set, where there is no pair yet.
 bool allan_deviation(const struct allan *allan, unsigned octave, uint64_t *ppt, uint64_t *pairs);

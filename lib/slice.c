@@ -15,6 +15,7 @@ void slice_begin(struct slice *slice)
     slice->samples = 0;
     slice->segments = 0;
     slice->began = slice->ended = 0;
+    checkpoints_reset(&slice->checkpoints, 8);
     if (!slice->open)
         return;
     slice->open = false;
@@ -33,6 +34,11 @@ void slice_add(struct slice *slice, const struct sample *sample)
     slice->ended = sample->after;
     slice->last = *sample;
     envelope_add(&slice->envelope, sample);
+    struct checkpoint *next = checkpoints_due(&slice->checkpoints, slice->samples);
+    if (next) {
+        next->cycles = sample->after;
+        slice_enclosure(slice, &next->low, &next->high);
+    }
 }
 
 bool slice_enclosure(const struct slice *slice, struct slope *low, struct slope *high)
@@ -62,10 +68,16 @@ void slice_cut(struct slice *slice)
     slice->unbroken = false;
 }
 
-void slice_break(struct slice *slice)
+void slice_break(struct slice *slice, uint64_t sound_until)
+{
+    checkpoints_return(&slice->checkpoints, sound_until, &slice->low, &slice->high);
+    close(slice);
+}
+
+void slice_forget(struct slice *slice)
 {
     slice->low = slice->high = (struct slope){0, 0};
-    close(slice);
+    checkpoints_reset(&slice->checkpoints, slice->checkpoints.stride);
 }
 
 void slice_end(struct slice *slice, const struct recall *recall, unsigned segment)

@@ -4,16 +4,18 @@
 // of the next. lib/track.h sees the whole stream, a slice what of it lies in the current window.
 #pragma once
 
+#include "lib/checkpoint.h"
 #include "lib/envelope.h"
 #include "lib/narrow.h"
 #include "lib/recall.h"
 #include "lib/types.h"
 
 struct slice {
-    uint64_t step;            // granularity of the clock in ticks
-    struct envelope envelope; // of the open segment
-    struct slope low, high;   // from the segments of this window that ended
-    bool open;                // a line may be drawn from `last` to the next sample
+    uint64_t step;                  // granularity of the clock in ticks
+    struct envelope envelope;       // of the open segment
+    struct slope low, high;         // from the segments of this window that ended
+    struct checkpoints checkpoints; // of this window
+    bool open;                      // a line may be drawn from `last` to the next sample
     struct sample last;
     uint64_t began, ended; // of this window: when its first reading began, and its last one ended
     uint64_t samples;      // in this window
@@ -40,7 +42,11 @@ void slice_add(struct slice *slice, const struct sample *sample);
 // What follows cannot be on one line with what came before, in which nothing is wrong.
 void slice_cut(struct slice *slice);
 
-void slice_break(struct slice *slice);
+// Something after `sound_until` fits no line: what this window has shown since then is forgotten.
+void slice_break(struct slice *slice, uint64_t sound_until);
+
+// Forgets what the segments before the open one proved: since then the rate is another one.
+void slice_forget(struct slice *slice);
 
 // The window ends. `recall` holds the stream's last samples, `segment` is the number of its last
 // segment there.

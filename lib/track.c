@@ -18,8 +18,7 @@ void track_reset(struct track *track, const struct track_config *config)
     track->ticks = 0;
     track->whole_known = false;
     recall_reset(&track->recall);
-    track->checkpoint_count = 0;
-    track->checkpoint_stride = 64;
+    checkpoints_reset(&track->checkpoints, 64);
 }
 
 static void narrow(struct track *track, struct slope low, struct slope high)
@@ -50,39 +49,14 @@ void track_close(struct track *track)
 
 void track_break(struct track *track, uint64_t sound_until)
 {
-    struct slope none = {0, 0};
-    size_t count = track->checkpoint_count;
-
     track->open = false;
-    while (count && track->checkpoints[count - 1].cycles > sound_until)
-        count--;
-    track->checkpoint_count = count;
-    track->low = count ? track->checkpoints[count - 1].low : none;
-    track->high = count ? track->checkpoints[count - 1].high : none;
+    checkpoints_return(&track->checkpoints, sound_until, &track->low, &track->high);
 }
 
 void track_forget(struct track *track)
 {
     track->low = track->high = (struct slope){0, 0};
-    track->checkpoint_count = 0;
-}
-
-static void checkpoint(struct track *track, uint64_t cycles)
-{
-    struct checkpoint *next;
-
-    if (track->samples % track->checkpoint_stride)
-        return;
-    if (track->checkpoint_count == TRACK_CHECKPOINTS) {
-        // Full: keep every second one, so that the whole window stays covered.
-        for (size_t i = 0; i < TRACK_CHECKPOINTS / 2; i++)
-            track->checkpoints[i] = track->checkpoints[2 * i + 1];
-        track->checkpoint_count = TRACK_CHECKPOINTS / 2;
-        track->checkpoint_stride *= 2;
-    }
-    next = &track->checkpoints[track->checkpoint_count++];
-    next->cycles = cycles;
-    track_enclosure(track, &next->low, &next->high);
+    checkpoints_reset(&track->checkpoints, track->checkpoints.stride);
 }
 
 // Could a wrap hide between the last reading and one that ends at `end`? Each may have happened
@@ -141,7 +115,11 @@ enum track_event track_add(struct track *track, const struct reading *reading,
     enum fit fit = envelope_add(&track->envelope, &sample);
     recall_add(&track->recall, &sample, track->segments, track->envelope.high);
     if (fit == FIT_OK) {
-        checkpoint(track, sample.after);
+        struct checkpoint *next = checkpoints_due(&track->checkpoints, track->samples);
+        if (next) {
+            next->cycles = sample.after;
+            track_enclosure(track, &next->low, &next->high);
+        }
         return event;
     }
     uint64_t defect = envelope_defect_millitick(&track->envelope);

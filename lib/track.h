@@ -7,13 +7,12 @@
 // Time in here is the caller's cycle count: TSC cycles since the window began, never decreasing.
 #pragma once
 
+#include "lib/checkpoint.h"
 #include "lib/envelope.h"
 #include "lib/histogram.h"
 #include "lib/narrow.h"
 #include "lib/recall.h"
 #include "lib/types.h"
-
-#define TRACK_CHECKPOINTS 128
 
 struct track_config {
     uint64_t modulus; // raw counts lie in [0, modulus)
@@ -21,12 +20,6 @@ struct track_config {
     // A longer gap could hide a wrap. UINT64_MAX: the clock does not wrap.
     uint64_t gap_limit_cycles;
     uint64_t tsc_step; // granularity of the TSC in cycles, at least 1
-};
-
-// What was known of the rate, from all segments, when all samples up to `cycles` had been taken.
-struct checkpoint {
-    uint64_t cycles;
-    struct slope low, high;
 };
 
 struct track {
@@ -46,11 +39,9 @@ struct track {
     uint64_t ticks; // unwrapped count of the last sample
     uint64_t whole;
 
-    struct narrow head;   // the narrowest of the stream's first readings
-    struct recall recall; // ticks continue across a break, not across a gap
-    struct checkpoint checkpoints[TRACK_CHECKPOINTS];
-    size_t checkpoint_count;
-    uint64_t checkpoint_stride; // samples between two
+    struct narrow head;             // the narrowest of the stream's first readings
+    struct recall recall;           // ticks continue across a break, not across a gap
+    struct checkpoints checkpoints; // of the rate, from all segments
 };
 
 struct reading {

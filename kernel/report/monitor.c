@@ -81,7 +81,75 @@ static void on_gap(const struct measurement *measurement, const struct gap *gap)
               lost[0] ? "; begun anew: " : "", lost);
 }
 
-const struct monitor_listener report_monitor_live = {on_window, write_incident, on_gap};
+static void record_hertz(const char *key, const struct claim *claim)
+{
+    if (claim && claim->present)
+        record_decimal(key, claim->millihertz, 3);
+    else
+        record_null(key);
+}
+
+static const char *show_hertz(char megahertz[DECIMAL_SIZE], const struct claim *claim)
+{
+    return claim->present ? text_decimal(megahertz, claim->millihertz, 9, 6) : "none";
+}
+
+static void on_reread(const struct measurement *measurement, const struct claim *old,
+                      const struct claim *now)
+{
+    char before[DECIMAL_SIZE], after[DECIMAL_SIZE];
+
+    emit_record("reread");
+    record_u64("window", measurement->window);
+    record_u64("at_ns", measurement->window_at_ns);
+    record_bool("changed", old);
+    if (old) {
+        record_string("source", old->source);
+        record_string("clock", claim_clock_word(old->clock));
+    } else {
+        record_null("source");
+        record_null("clock");
+    }
+    record_hertz("from_hz", old);
+    record_hertz("to_hz", now);
+    emit_record_end();
+    if (old)
+        emit_text("  claim %s of the %s changed: from %s to %s MHz\n", old->source,
+                  claim_clock_word(old->clock), show_hertz(before, old), show_hertz(after, now));
+    else
+        emit_text("  claims read again: unchanged\n");
+}
+
+const struct monitor_listener report_monitor_live = {on_window, write_incident, on_gap, on_reread};
+
+static int64_t middle(const struct monitor *monitor)
+{
+    return monitor->drift_low_ppb + (monitor->drift_high_ppb - monitor->drift_low_ppb) / 2;
+}
+
+static void write_allan(const struct monitor *monitor, uint64_t window_ns)
+{
+    uint64_t ppt, pairs;
+
+    if (!monitor->allan_clock || !allan_deviation(&monitor->allan, 0, &ppt, &pairs))
+        return;
+    emit_text("  Allan deviation by %s%s\n           tau/s         ppb     pairs\n",
+              monitor->allan_clock,
+              monitor->allan.clamped ? ", too low since a change of 0.1 % counts as that" : "");
+    for (unsigned n = 0; n < ALLAN_OCTAVES && allan_deviation(&monitor->allan, n, &ppt, &pairs);
+         n++) {
+        char tau[DECIMAL_SIZE], ppb[DECIMAL_SIZE];
+        uint64_t tau_ns = window_ns << n;
+        emit_record("allan");
+        record_string("clock", monitor->allan_clock);
+        record_u64("tau_ns", tau_ns);
+        record_decimal("deviation_ppb", ppt, 3);
+        record_u64("samples", pairs);
+        emit_record_end();
+        emit_text("  %14s  %10s  %8llu\n", text_decimal(tau, tau_ns, 9, 3),
+                  text_decimal(ppb, ppt, 3, 3), (unsigned long long)pairs);
+    }
+}
 
 static void record_summary(const struct monitor *monitor, const char *step_clock)
 {
@@ -107,13 +175,24 @@ static void record_summary(const struct monitor *monitor, const char *step_clock
         record_null("largest_step_ns");
         record_null("largest_step_clock");
     }
+    if (monitor->drift_clock) {
+        record_s64("drift_ppb_per_hour", middle(monitor));
+        record_s64("drift_low_ppb_per_hour", monitor->drift_low_ppb);
+        record_s64("drift_high_ppb_per_hour", monitor->drift_high_ppb);
+    } else {
+        record_null("drift_ppb_per_hour");
+        record_null("drift_low_ppb_per_hour");
+        record_null("drift_high_ppb_per_hour");
+    }
+    record_string("drift_clock", monitor->drift_clock);
     record_u64("gaps", monitor->gaps);
     record_u64("longest_gap_ns", monitor->longest_gap_ns);
     record_bool("monotonic", monitor->monotonic);
     emit_record_end();
 }
 
-void report_monitor(const struct monitor *monitor, const struct measurement *measurement)
+void report_monitor(const struct monitor *monitor, const struct measurement *measurement,
+                    uint64_t window_ns)
 {
     char seconds[DECIMAL_SIZE], rate[DECIMAL_SIZE], half[DECIMAL_SIZE], clock[SUSPECTS_SIZE];
     char size[DECIMAL_SIZE];
@@ -141,6 +220,11 @@ void report_monitor(const struct monitor *monitor, const struct measurement *mea
     if (monitor->gaps)
         emit_text(", the longest of %s s", text_decimal(seconds, monitor->longest_gap_ns, 9, 6));
     emit_text("\n  %s\n", monitor->monotonic ? "no clock went back" : "a clock went back");
+    if (monitor->drift_clock)
+        emit_text("  drift        %lld ppb an hour (proven: %lld to %lld), by %s\n",
+                  (long long)middle(monitor), (long long)monitor->drift_low_ppb,
+                  (long long)monitor->drift_high_ppb, monitor->drift_clock);
+    write_allan(monitor, window_ns);
     if (monitor->unlisted)
         emit_note("warning", "%llu more breaks of linearity are not listed",
                   (unsigned long long)monitor->unlisted);

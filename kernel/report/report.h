@@ -35,7 +35,8 @@ void report_measurement(const struct measurement *measurement);
 // report/monitor.c: with duration=
 void report_monitor_start(const struct options *options);
 extern const struct monitor_listener report_monitor_live;
-void report_monitor(const struct monitor *monitor, const struct measurement *measurement);
+void report_monitor(const struct monitor *monitor, const struct measurement *measurement,
+                    uint64_t window_ns);
 
 // report/checks.c
 // `list`: those that did not fail as well. `strict`: a failed one is a failure of the run.

@@ -61,8 +61,11 @@ FIELDS = {
     "exception": "name r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx rax vector error rip cs"
     " rflags rsp ss cr2",
     "monitor": "windows duration_ns low_hz high_hz estimate_hz raw_low_hz raw_high_hz stretches"
-    " rate_changes steps largest_step_ns largest_step_clock gaps longest_gap_ns monotonic",
+    " rate_changes steps largest_step_ns largest_step_clock drift_ppb_per_hour"
+    " drift_low_ppb_per_hour drift_high_ppb_per_hour drift_clock gaps longest_gap_ns monotonic",
     "gap": "window at_ns after_ns length_ns lost",
+    "reread": "window at_ns changed source clock from_hz to_hz",
+    "allan": "clock tau_ns deviation_ppb samples",
     "offset": "clock segment low_ns high_ns",
 }
 KINDS = list(FIELDS)
