@@ -46,8 +46,11 @@ bool incident_is_pause(const struct measurement *measurement, const struct incid
         if (!incident->offsets[i].known || !size)
             continue;
         if (low > 0 && text_equal(run->info.independence, CLOCK_WALL)) {
+            // The TSC may have run on for a part of the pause.
             if (incident->tsc_possible)
-                return most(incident->low_cycles, incident->high_cycles) < size / CLEAR_PARTS;
+                return (incident->low_cycles > 0 &&
+                        (uint64_t)incident->low_cycles <= incident->gap_cycles) ||
+                       most(incident->low_cycles, incident->high_cycles) < size / CLEAR_PARTS;
             stood = true;
         } else if (low < 0 && size <= incident->gap_cycles) {
             stood = true;

@@ -13,6 +13,7 @@ the debug console go to files, so that nothing is lost when nobody reads.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import tempfile
@@ -24,7 +25,7 @@ from typing import Optional
 import records
 from qemu import RESULTS, Run, check, collect, hypertick_qemu, start
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 180
 POLL_SECONDS = 0.005
 SNAPSHOT = "snapshot"
 
@@ -103,7 +104,6 @@ class Machine:
         self._process: Optional[subprocess.Popen] = None
         self.qmp: Optional[Qmp] = None
         self._generation = 0
-        self._com_lengths: dict[str, list[tuple[int, int]]] = {}
 
     def __enter__(self) -> "Machine":
         try:
@@ -132,9 +132,8 @@ class Machine:
             drive = str(self.directory / "disk").replace(",", ",,")
             extra += ["-drive", f"if=none,id=disk,format=qcow2,file={drive}"]
         line = start(self.directory, **{**self._flags, "extra": extra})
-        if self._generation > 1:
-            # The files of the ports go on where the machine before has left them.
-            line = [f"{word},append=on" if word.startswith("file,") else word for word in line]
+        # What is written goes behind what is there, whichever machine has left it.
+        line = [f"{word},append=on" if word.startswith("file,") else word for word in line]
         process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE)  # fmt: skip
         try:
@@ -185,6 +184,11 @@ class Machine:
     def load(self) -> None:
         """Back to what was saved, while it is stopped: what the ports have shown since is taken back."""
         self.hmp(f"loadvm {SNAPSHOT}")
+
+    def take_back(self, lengths: dict[str, int]) -> None:
+        """What the ports have shown beyond these lengths has not been. While it is stopped."""
+        for port, length in lengths.items():
+            os.truncate(self.directory / port, length)
 
     def migrate(self) -> float:
         """To a second QEMU on this machine; the first one ends. Gives the downtime in seconds."""

@@ -136,6 +136,21 @@ static void test_load(void **state)
             assert_true(inside(find("offset", "clock", "rtc"), 0));
         }
         expect_end("pass");
+
+        // To save and to load took half a second, in which the TSC stood still as well.
+        config.rtc.clock.event_count = 0;
+        step(&config.rtc.clock, 2300000000, lengths_ns[i] + SECOND_NS / 2);
+        run(&config);
+        found = find("step", NULL, NULL);
+        expect(found, "kind", "pause");
+        if (lengths_ns[i] < 4 * SECOND_NS) {
+            expect(found, "clock", "tsc");
+            assert_true(inside(found, lengths_ns[i]));
+            found = find("step", "clock", "rtc");
+            expect(found, "kind", "pause");
+            assert_true(inside(found, SECOND_NS / 2));
+        }
+        expect_end("pass");
     }
 }
 
