@@ -30,14 +30,19 @@ static struct incident *add(struct measurement *measurement, uint64_t after, uin
     return incident;
 }
 
-// Was nothing read for a while, where the break may be?
+// Was nothing read for a while, where the break may be, or soon after? QEMU stops its clocks first
+// and the guest after that, so a small break may come right before a large one, and until a clock
+// is sized there is only one.
 static void look_for_quiet(const struct measurement *measurement, struct incident *incident)
 {
     uint64_t after = measurement->quiet_after, before = measurement->quiet_before;
 
-    if (before > incident->after_cycles && after < incident->before_cycles &&
-        before - after > incident->gap_cycles)
-        incident->gap_cycles = before - after;
+    if (before <= incident->after_cycles || before == incident->quiet_before)
+        return;
+    incident->quiet_before = before;
+    incident->gap_cycles += before - after;
+    if (incident->before_cycles < before)
+        incident->before_cycles = before;
 }
 
 static void cut(struct measurement *measurement, uint64_t sound_until)
@@ -204,8 +209,11 @@ void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t c
 
 void incident_round(struct measurement *measurement)
 {
-    if (measurement->pending != SIZE_MAX && measurement->pending_rounds-- == 0)
-        take_offsets(measurement);
+    if (measurement->pending != SIZE_MAX) {
+        look_for_quiet(measurement, &measurement->incidents[measurement->pending]);
+        if (measurement->pending_rounds-- == 0)
+            take_offsets(measurement);
+    }
     incident_forgo(measurement, measurement->last_tsc - measurement->base);
 }
 

@@ -88,7 +88,8 @@ struct incident {
     size_t witness;
     struct slow_tick witness_from;
     uint64_t witness_until;
-    uint64_t gap_cycles; // the longest time without a reading next to it
+    uint64_t gap_cycles;   // time without a reading next to it
+    uint64_t quiet_before; // and when that ended
     // The conclusion:
     bool is_step;             // proven: some clock's offset excludes 0. Else a change of rate
     bool tsc_possible;        // the TSC may be the one that stepped
