@@ -74,6 +74,14 @@ def linux(regions, count=None, text=b"window=1s\0", high=0, screen=0, rsdp=0):
     return seed(LINUX, bytes(params) + text, 0x70)
 
 
+SMBIOS3 = bytes.fromhex("4415fdf297942c4a992ee5bbcf20e394")
+
+
+def system_table(address, count=1):
+    """EFI's, with one configuration table behind it, for this address in memory."""
+    return bytes(104) + pack("<QQ", count, address + 120) + SMBIOS3 + pack("<Q", 0xF1000)
+
+
 def rsdp(address):
     """An ACPI RSDP, of revision 0, that names an RSDT there."""
     table = bytearray(b"RSD PTR \0HYPTCK\0" + pack("<I", address))
@@ -98,6 +106,10 @@ SEEDS = {
     "multiboot2-efi": multiboot2(
         tag(12, pack("<Q", 0x7F000000)), tag(18, b""),
         tag(17, pack("<II", 48, 1) + pack("<IIQQQQQ", 7, 0, 0x100000, 0, 2**52, 15, 0) * 3)),
+    # The information takes 32 bytes.
+    "multiboot2-efi-tables": multiboot2(tag(12, pack("<Q", at(32)))) + system_table(at(32)),
+    "multiboot2-efi-tables-many":
+        multiboot2(tag(12, pack("<Q", at(32)))) + system_table(at(32), 1024),
     "pvh": pvh(HONEST, 0xF5A10),
     "pvh-lies": pvh(LYING, 2**64 - 4),
     "pvh-many": pvh(MANY),
