@@ -54,6 +54,26 @@ static void cut(struct measurement *measurement, uint64_t sound_until)
         }
 }
 
+static void settle(struct measurement *measurement, uint64_t sound_until)
+{
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled) {
+            track_settle(&measurement->clocks[i].track, sound_until);
+            slice_settle(&measurement->clocks[i].slice, sound_until);
+        }
+}
+
+// The break is to be sized when enough readings have followed, if there is room for it.
+static void wait_for_more(struct measurement *measurement, uint64_t sound_until)
+{
+    if (measurement->incident_count > INCIDENTS_MAX) {
+        settle(measurement, sound_until);
+        return;
+    }
+    measurement->pending = measurement->incident_count - 1;
+    measurement->pending_rounds = ROUNDS_AFTER;
+}
+
 // Thousandths of a tick in TSC cycles at slope p, rounded away from zero or towards it.
 static int64_t cycles_of(int64_t milliticks, struct slope p, bool away)
 {
@@ -88,8 +108,9 @@ static void drop_ambiguous(const struct measurement *measurement, struct inciden
     }
 }
 
-// Do the rates before and after the break exclude each other? Gives what both lie in.
-static bool changed_rate(const struct track *track, struct slope *low, struct slope *high)
+// What the rate lies in before the break and after it, by what is proven on either side. False if
+// one is not known.
+static bool both_rates(const struct track *track, struct slope *low, struct slope *high)
 {
     const struct envelope *after = &track->envelope;
 
@@ -97,29 +118,38 @@ static bool changed_rate(const struct track *track, struct slope *low, struct sl
         return false;
     *low = slope_less(after->low, track->low) ? after->low : track->low;
     *high = slope_less(track->high, after->high) ? after->high : track->high;
-    return slope_less(after->high, track->low) || slope_less(track->high, after->low);
+    return true;
 }
 
-static void take_offsets(struct measurement *measurement)
+// Notes the clocks for which no rate fits before and after the break.
+static void look_for_changes(const struct measurement *measurement, struct incident *incident)
 {
-    struct incident *incident = &measurement->incidents[measurement->pending];
+    struct slope low, high;
 
-    measurement->pending = SIZE_MAX;
-    // What has been read since may tell the time of the break more precisely.
-    if (!incident->back_cycles && !incident->merged)
-        track_locate_again(&measurement->clocks[incident->first].track, &incident->after_cycles);
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        if (run->sampled && both_rates(&run->track, &low, &high) &&
+            track_enclosure(&run->track, &low, &high) && slope_less(high, low))
+            incident->changed |= 1u << i;
+    }
+}
+
+// Encloses every clock's offset, if its rate is the same on both sides, or, with `either`, whatever
+// is proven of it on either side.
+static void enclose_offsets(const struct measurement *measurement, struct incident *incident,
+                            bool either)
+{
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
         struct slope low, high;
         int64_t least, most;
-        // The rate proven elsewhere in the window; without one the examination's will do. A clock
-        // that is computed from the TSC steps along with it.
+        incident->offsets[i].known = false;
+        // A clock that is computed from the TSC steps along with it.
         if (!run->sampled || text_equal(run->info.independence, CLOCK_DERIVED))
             continue;
-        if (changed_rate(&run->track, &low, &high)) {
-            incident->changed |= 1u << i;
-            // Either rate, on either side: a step is claimed only if neither explains the offset.
-        } else if (!track_enclosure(&run->track, &low, &high) || slope_less(high, low)) {
+        // The rate proven elsewhere in the window; without one the examination's will do.
+        if (!(either && both_rates(&run->track, &low, &high)) &&
+            (!track_enclosure(&run->track, &low, &high) || slope_less(high, low))) {
             low = run->probe_low;
             high = run->probe_high;
             if (!low.ticks || !high.ticks)
@@ -134,87 +164,6 @@ static void take_offsets(struct measurement *measurement)
         incident->offsets[i].most_cycles = cycles_of(most, most < 0 ? high : low, most > 0);
     }
     drop_ambiguous(measurement, incident);
-    incident_attribute(measurement, incident);
-}
-
-// A coarse clock that contradicts itself by less than its granularity is coarser than its
-// examination showed. It starts again, with twice the granularity.
-static bool is_coarser(struct clock_run *run)
-{
-    if (run->status != CLOCK_COARSE || run->track.defect_millitick / 1000 >= run->step_ticks)
-        return false;
-    struct track_config config = run->track.config;
-    run->step_ticks = config.step = 2 * config.step;
-    track_reset(&run->track, &config);
-    slice_reset(&run->slice, config.step);
-    run->first_cycles = UINT64_MAX;
-    return true;
-}
-
-void incident_open(struct measurement *measurement, size_t index, uint64_t cycles)
-{
-    uint64_t after;
-
-    if (is_coarser(&measurement->clocks[index]))
-        return;
-    track_locate(&measurement->clocks[index].track, &after);
-    if (measurement->pending != SIZE_MAX) {
-        // One break is seen by one clock after the other: the same incident.
-        struct incident *incident = &measurement->incidents[measurement->pending];
-        incident->seen |= 1u << index;
-        incident->merged = true;
-        if (incident->before_cycles < cycles)
-            incident->before_cycles = cycles;
-        look_for_quiet(measurement, incident);
-        cut(measurement, incident->after_cycles);
-        return;
-    }
-    struct incident *incident = add(measurement, after, cycles);
-    incident->seen = 1u << index;
-    incident->first = index;
-    look_for_quiet(measurement, incident);
-    cut(measurement, after);
-    if (measurement->incident_count <= INCIDENTS_MAX) {
-        measurement->pending = measurement->incident_count - 1;
-        measurement->pending_rounds = ROUNDS_AFTER;
-    }
-}
-
-void incident_jump(struct measurement *measurement, size_t index)
-{
-    const struct clock_run *run = &measurement->clocks[index];
-    struct incident *incident = add(measurement, run->from.until, run->jumped_until);
-
-    // The other clocks keep their segments: they would show it if the TSC had stepped.
-    incident->seen = 1u << index;
-    incident->is_jump = true;
-    incident->low_cycles = run->ahead_low;
-    incident->high_cycles = run->ahead_high;
-    incident_attribute(measurement, incident);
-}
-
-void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
-{
-    if (measurement->pending != SIZE_MAX)
-        take_offsets(measurement);
-    struct incident *incident = add(measurement, at, at);
-
-    incident->back_cycles = cycles;
-    cut(measurement, at);
-    if (measurement->incident_count <= INCIDENTS_MAX) {
-        measurement->pending = measurement->incident_count - 1;
-        measurement->pending_rounds = ROUNDS_AFTER;
-    }
-}
-
-void incident_round(struct measurement *measurement)
-{
-    if (measurement->pending != SIZE_MAX) {
-        look_for_quiet(measurement, &measurement->incidents[measurement->pending]);
-        if (measurement->pending_rounds-- == 0)
-            take_offsets(measurement);
-    }
-    incident_forgo(measurement, measurement->last_tsc - measurement->base);
 }
 
 static bool contains_zero(const struct incident *incident, size_t i)
@@ -273,6 +222,102 @@ static void attribute_among(struct incident *incident, unsigned clocks)
         incident->low_cycles = incident->offsets[i].least_cycles;
         incident->high_cycles = incident->offsets[i].most_cycles;
     }
+}
+
+static void take_offsets(struct measurement *measurement)
+{
+    struct incident *incident = &measurement->incidents[measurement->pending];
+
+    measurement->pending = SIZE_MAX;
+    // What has been read since may tell the time of the break more precisely.
+    if (!incident->back_cycles && !incident->merged)
+        track_locate_again(&measurement->clocks[incident->first].track, &incident->after_cycles);
+    settle(measurement, incident->after_cycles);
+    look_for_changes(measurement, incident);
+    // What a change of rate explains as well is no proven step.
+    struct incident other = *incident;
+    enclose_offsets(measurement, &other, true);
+    attribute_among(&other, ~0u);
+    if (!incident->changed && (other.is_step || other.back_cycles)) {
+        enclose_offsets(measurement, incident, false);
+    } else {
+        *incident = other;
+    }
+    incident_attribute(measurement, incident);
+}
+
+// A coarse clock that contradicts itself by less than its granularity is coarser than its
+// examination showed. It starts again, with twice the granularity.
+static bool is_coarser(struct clock_run *run)
+{
+    if (run->status != CLOCK_COARSE || run->track.defect_millitick / 1000 >= run->step_ticks)
+        return false;
+    struct track_config config = run->track.config;
+    run->step_ticks = config.step = 2 * config.step;
+    track_reset(&run->track, &config);
+    slice_reset(&run->slice, config.step);
+    run->first_cycles = UINT64_MAX;
+    return true;
+}
+
+void incident_open(struct measurement *measurement, size_t index, uint64_t cycles)
+{
+    uint64_t after;
+
+    if (is_coarser(&measurement->clocks[index]))
+        return;
+    track_locate(&measurement->clocks[index].track, &after);
+    if (measurement->pending != SIZE_MAX) {
+        // One break is seen by one clock after the other: the same incident.
+        struct incident *incident = &measurement->incidents[measurement->pending];
+        incident->seen |= 1u << index;
+        incident->merged = true;
+        if (incident->before_cycles < cycles)
+            incident->before_cycles = cycles;
+        look_for_quiet(measurement, incident);
+        cut(measurement, incident->after_cycles);
+        return;
+    }
+    struct incident *incident = add(measurement, after, cycles);
+    incident->seen = 1u << index;
+    incident->first = index;
+    look_for_quiet(measurement, incident);
+    cut(measurement, after);
+    wait_for_more(measurement, after);
+}
+
+void incident_jump(struct measurement *measurement, size_t index)
+{
+    const struct clock_run *run = &measurement->clocks[index];
+    struct incident *incident = add(measurement, run->from.until, run->jumped_until);
+
+    // The other clocks keep their segments: they would show it if the TSC had stepped.
+    incident->seen = 1u << index;
+    incident->is_jump = true;
+    incident->low_cycles = run->ahead_low;
+    incident->high_cycles = run->ahead_high;
+    incident_attribute(measurement, incident);
+}
+
+void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
+{
+    if (measurement->pending != SIZE_MAX)
+        take_offsets(measurement);
+    struct incident *incident = add(measurement, at, at);
+
+    incident->back_cycles = cycles;
+    cut(measurement, at);
+    wait_for_more(measurement, at);
+}
+
+void incident_round(struct measurement *measurement)
+{
+    if (measurement->pending != SIZE_MAX) {
+        look_for_quiet(measurement, &measurement->incidents[measurement->pending]);
+        if (measurement->pending_rounds-- == 0)
+            take_offsets(measurement);
+    }
+    incident_forgo(measurement, measurement->last_tsc - measurement->base);
 }
 
 void incident_attribute(struct measurement *measurement, struct incident *incident)

@@ -50,7 +50,13 @@ void track_close(struct track *track)
 void track_break(struct track *track, uint64_t sound_until)
 {
     track->open = false;
-    checkpoints_return(&track->checkpoints, sound_until, &track->low, &track->high);
+    checkpoints_return(&track->checkpoints, sound_until, false, &track->low, &track->high);
+}
+
+void track_settle(struct track *track, uint64_t sound_until)
+{
+    if (track->checkpoints.held)
+        checkpoints_return(&track->checkpoints, sound_until, true, &track->low, &track->high);
 }
 
 void track_forget(struct track *track)

@@ -81,6 +81,11 @@ void track_locate_again(const struct track *track, uint64_t *after);
 // included. The next reading opens a new segment, with the count running on.
 void track_break(struct track *track, uint64_t sound_until);
 
+// Once it is known better where the break was, in the segment that began since: what was proven
+// until then holds as well. Until this was called, later breaks do not find the rate that is proven
+// after this one.
+void track_settle(struct track *track, uint64_t sound_until);
+
 // Ends the open segment because the clock was restarted: nothing is wrong with its samples.
 void track_close(struct track *track);
 

@@ -20,7 +20,7 @@ from qmp import Machine
 KVM_CPU = hypertick_qemu.KVM_CPU.replace("+invtsc", "-invtsc")
 
 WINDOW_MS = 250
-WINDOWS = {"tcg": 14, "kvm": 32}
+WINDOWS = {"tcg": 14, "kvm": 48}
 OPTIONS = f"window={WINDOW_MS}ms precision=0 checks=off cpus=1 "
 # By then the CMOS clock has ticked once, and it will again.
 ACT_AFTER = b'"window":5,'
@@ -77,9 +77,9 @@ def migrate(machine) -> Stood:
 def all_three(machine) -> Stood:
     """One after the other, with time in between for the CMOS clock: what the stop was."""
     stood = stop(machine)
-    machine.wait_for(b'"window":', count=6, beyond=len(machine.output()))
+    machine.wait_for(b'"window":', count=2, beyond=len(machine.output()))
     load(machine)
-    machine.wait_for(b'"window":', count=6, beyond=len(machine.output()))
+    machine.wait_for(b'"window":', count=2, beyond=len(machine.output()))
     migrate(machine)
     return stood
 
@@ -172,8 +172,7 @@ def test_load_in_tcg(runs):
     pauses = {pause["clock"]: pause for pause in steps(run, "pause")}
     offsets = {offset["clock"]: offset for offset in run.records.records("offset")}
     if "tsc" in pauses:
-        # To save and to load took so long that the CMOS clock shows that, too.
-        assert "rtc" in pauses
+        # To save and to load took so long that the CMOS clock went ahead of the TSC meanwhile.
         assert stood.agrees(pauses["tsc"]), (stood, pauses)
     else:
         assert list(pauses) == ["more than one clock"]
