@@ -284,6 +284,7 @@ static void use_reading(struct measurement *measurement, size_t index,
     }
     if (run->first_cycles == UINT64_MAX)
         run->first_cycles = reading->before;
+    run->last_before = reading->before;
     run->last_cycles = reading->after;
     if (4 * (reading->after - reading->before) <= 5 * track->widths.minimum)
         run->last_narrow_cycles = reading->after;

@@ -44,7 +44,7 @@ struct clock_run {
     uint64_t tick_cycles; // from one tick to the next, 0 while that is not known
     unsigned ticks_seen;
     struct slow_tick tick, tick_before; // the last one, and the one before that
-    uint64_t last_value;
+    uint64_t last_value, last_before;   // of its last reading, and when that began
     // A jump ahead of the TSC that waits for the next tick; the tick before it, and its size:
     bool jumped;
     struct slow_tick from;

@@ -234,7 +234,7 @@ static void tell_incident(const struct run *run, const struct incident *incident
             note_gap(monitor, to_ns(measurement, (uint64_t)incident->low_cycles));
     } else if (incident->is_step) {
         note_step(monitor, measurement, incident);
-        monitor->unclear |= incident->wall_only;
+        monitor->unclear |= incident->wall_only && incident->tsc_possible;
         if (!monitor->grave.is_step && incident_is_grave(measurement, incident))
             monitor->grave = *incident;
         if (incident->tsc_possible)

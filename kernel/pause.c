@@ -37,7 +37,8 @@ bool incident_is_pause(const struct measurement *measurement, const struct incid
 
     if (!incident->is_step || incident->back_cycles)
         return false;
-    if (incident->is_jump || (incident->wall_only && !incident->tsc_possible))
+    if (incident->is_jump ||
+        (incident->wall_only && !incident->tsc_possible && incident->low_cycles > 0))
         return true;
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
@@ -120,7 +121,7 @@ bool incident_is_grave(const struct measurement *measurement, const struct incid
 {
     uint64_t size = least(incident->low_cycles, incident->high_cycles);
 
-    if (!incident->is_step || incident->is_pause || incident->wall_only)
+    if (!incident->is_step || incident->is_pause || (incident->wall_only && incident->tsc_possible))
         return false;
     // Of several clocks, the one that is known to have stepped furthest.
     for (size_t i = 0; !incident_suspects(incident) && i < measurement->count; i++) {

@@ -75,7 +75,7 @@ static void ahead(const struct clock_run *run, const struct slow_tick *from,
     uint64_t slack = passed / RATE_PARTS;
 
     *low = (int64_t)(passed - slack) - (int64_t)(reading->after - from->after);
-    *high = (int64_t)(passed + slack) - (int64_t)(run->last_cycles - from->until);
+    *high = (int64_t)(passed + slack) - (int64_t)(run->last_before - from->until);
 }
 
 // What the TSC does not count is not seen in a reading either: a tick that the guest slept through
@@ -121,7 +121,7 @@ void slow_note(struct clock_run *run, const struct reading *reading)
             ahead(run, &run->tick, reading, &low, &high);
         bool due = high >= 0 && low <= (int64_t)(run->tick_cycles / JUMP_PARTS);
         run->tick_before = run->tick;
-        run->tick = (struct slow_tick){run->last_cycles, reading->after, reading->raw,
+        run->tick = (struct slow_tick){run->last_before, reading->after, reading->raw,
                                        due ? (uint64_t)high : run->tick_cycles};
     }
     run->last_value = reading->raw;
