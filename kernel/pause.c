@@ -11,8 +11,10 @@
 // A small step of the TSC may be what remains between two clocks that were stopped one after the
 // other: up to this part of a tick of the time of day.
 #define SMALL_PARTS 10000
-// A larger one is told from a pause if it is this part of a tick at least.
+// and up to this part of the pause.
 #define CLEAR_PARTS 16
+// A larger one can be told from a pause if it is this part of a tick at least.
+#define SLEPT_PARTS 256
 
 // What is the least that a step in [low, high] may be? 0 if it may be none.
 static uint64_t least(int64_t low, int64_t high)
@@ -77,7 +79,7 @@ bool incident_needs_witness(const struct measurement *measurement, struct incide
         bool small =
             most(incident->low_cycles, incident->high_cycles) < run->tick_cycles / SMALL_PARTS;
         bool slept = incident->low_cycles > 0 && size <= incident->gap_cycles &&
-                     size > run->tick_cycles / CLEAR_PARTS;
+                     size > run->tick_cycles / SLEPT_PARTS;
         if (from->until > incident->after_cycles || !(small || slept))
             continue;
         incident->sized = false;
