@@ -60,9 +60,14 @@ static struct cpuid_words read_cpu(void *context, uint32_t leaf, uint32_t sublea
     return machine_cpuid(leaf, subleaf);
 }
 
+struct cpuid_source cpuid_log_none(void)
+{
+    return (struct cpuid_source){read_cpu, NULL};
+}
+
 struct cpuid_source cpuid_log_start(void)
 {
-    return cpuid_log_over((struct cpuid_source){read_cpu, NULL});
+    return cpuid_log_over(cpuid_log_none());
 }
 
 void cpuid_log_repeat(struct cpuid_repeat *repeat, const struct scan *scan)

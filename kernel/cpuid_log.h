@@ -7,6 +7,9 @@
 // Forgets everything and gives the source that reads the CPU and remembers.
 struct cpuid_source cpuid_log_start(void);
 
+// The CPU without a log.
+struct cpuid_source cpuid_log_none(void);
+
 // The same over another source than the CPU.
 struct cpuid_source cpuid_log_over(struct cpuid_source source);
 

@@ -40,13 +40,6 @@ static void look_for_quiet(const struct measurement *measurement, struct inciden
         incident->gap_cycles = before - after;
 }
 
-static void set_aside(struct measurement *measurement)
-{
-    for (size_t i = 0; i < measurement->count; i++)
-        if (measurement->clocks[i].sampled)
-            track_set_aside(&measurement->clocks[i].track);
-}
-
 static void cut(struct measurement *measurement, uint64_t sound_until)
 {
     for (size_t i = 0; i < measurement->count; i++)
@@ -54,6 +47,26 @@ static void cut(struct measurement *measurement, uint64_t sound_until)
             track_break(&measurement->clocks[i].track, sound_until);
             slice_break(&measurement->clocks[i].slice, sound_until);
         }
+}
+
+static void settle(struct measurement *measurement, uint64_t sound_until)
+{
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled) {
+            track_settle(&measurement->clocks[i].track, sound_until);
+            slice_settle(&measurement->clocks[i].slice, sound_until);
+        }
+}
+
+// The break is to be sized when enough readings have followed, if there is room for it.
+static void wait_for_more(struct measurement *measurement, uint64_t sound_until)
+{
+    if (measurement->incident_count > INCIDENTS_MAX) {
+        settle(measurement, sound_until);
+        return;
+    }
+    measurement->pending = measurement->incident_count - 1;
+    measurement->pending_rounds = ROUNDS_AFTER;
 }
 
 // Thousandths of a tick in TSC cycles at slope p, rounded away from zero or towards it.
@@ -90,54 +103,53 @@ static void drop_ambiguous(const struct measurement *measurement, struct inciden
     }
 }
 
-// What the rate may be, on either side of the break; false where nothing is known. `changed`: the
-// rates before and after exclude each other.
-static bool either_rate(const struct clock_run *run, struct slope *low, struct slope *high,
-                        bool *changed)
+// What the rate lies in before the break and after it, by what is proven on either side. False if
+// one is not known.
+static bool both_rates(const struct track *track, struct slope *low, struct slope *high)
 {
-    const struct track *track = &run->track;
     const struct envelope *after = &track->envelope;
 
-    *low = track->low;
-    *high = track->high;
-    *changed = false;
-    if (!low->cycles || !high->cycles || slope_less(*high, *low)) {
-        *low = run->probe_low;
-        *high = run->probe_high;
-    } else if (track->open && envelope_bounded(after)) {
-        *changed = slope_less(after->high, *low) || slope_less(*high, after->low);
-    }
-    if (track->open && envelope_bounded(after)) {
-        *low = low->ticks && slope_less(*low, after->low) ? *low : after->low;
-        *high = high->ticks && slope_less(after->high, *high) ? *high : after->high;
-    }
-    return low->ticks && high->ticks;
+    if (!track->open || !track->low.cycles || !track->high.cycles || !envelope_bounded(after))
+        return false;
+    *low = slope_less(after->low, track->low) ? after->low : track->low;
+    *high = slope_less(track->high, after->high) ? after->high : track->high;
+    return true;
 }
 
-static void attribute(struct measurement *measurement, struct incident *incident);
-
-static void take_offsets(struct measurement *measurement)
+// Notes the clocks for which no rate fits before and after the break.
+static void look_for_changes(const struct measurement *measurement, struct incident *incident)
 {
-    struct incident *incident = &measurement->incidents[measurement->pending];
+    struct slope low, high;
 
-    measurement->pending = SIZE_MAX;
-    // What has been read since may tell the time of the break more precisely.
-    if (!incident->back_cycles && !incident->merged)
-        track_locate_again(&measurement->clocks[incident->first].track, &incident->after_cycles);
     for (size_t i = 0; i < measurement->count; i++) {
-        struct clock_run *run = &measurement->clocks[i];
+        const struct clock_run *run = &measurement->clocks[i];
+        if (run->sampled && both_rates(&run->track, &low, &high) &&
+            track_enclosure(&run->track, &low, &high) && slope_less(high, low))
+            incident->changed |= 1u << i;
+    }
+}
+
+// Encloses every clock's offset, if its rate is the same on both sides, or, with `either`, whatever
+// is proven of it on either side.
+static void enclose_offsets(const struct measurement *measurement, struct incident *incident,
+                            bool either)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
         struct slope low, high;
         int64_t least, most;
-        bool changed;
+        incident->offsets[i].known = false;
         // A clock that is computed from the TSC steps along with it.
         if (!run->sampled || text_equal(run->info.independence, CLOCK_DERIVED))
             continue;
-        track_recover(&run->track, incident->after_cycles);
-        // Either rate, on either side: a step is claimed only if no change of rate explains it.
-        bool known = either_rate(run, &low, &high, &changed);
-        incident->changed |= (unsigned)changed << i;
-        if (!known)
-            continue;
+        // The rate proven elsewhere in the window; without one the examination's will do.
+        if (!(either && both_rates(&run->track, &low, &high)) &&
+            (!track_enclosure(&run->track, &low, &high) || slope_less(high, low))) {
+            low = run->probe_low;
+            high = run->probe_high;
+            if (!low.ticks || !high.ticks)
+                continue;
+        }
         if (!track_offset(&run->track, incident->after_cycles, incident->before_cycles, low, high,
                           &least, &most))
             continue;
@@ -147,7 +159,91 @@ static void take_offsets(struct measurement *measurement)
         incident->offsets[i].most_cycles = cycles_of(most, most < 0 ? high : low, most > 0);
     }
     drop_ambiguous(measurement, incident);
-    attribute(measurement, incident);
+}
+
+static bool contains_zero(const struct incident *incident, size_t i)
+{
+    return !incident->offsets[i].known ||
+           (incident->offsets[i].least_cycles <= 0 && incident->offsets[i].most_cycles >= 0);
+}
+
+// The TSC went back, so nothing is left to attribute. Window time stood still over the step: in
+// window time the TSC lost only what had really passed between the two readings.
+static void size_backwards(struct incident *incident, int64_t tsc_low, int64_t tsc_high)
+{
+    incident->is_step = true;
+    incident->tsc_possible = true;
+    incident->clocks_possible = 0;
+    if (tsc_high > 0)
+        tsc_high = 0;
+    if (tsc_low == INT64_MIN || tsc_low > tsc_high)
+        tsc_low = tsc_high;
+    incident->low_cycles = tsc_low - (int64_t)incident->back_cycles;
+    incident->high_cycles = tsc_high - (int64_t)incident->back_cycles;
+}
+
+static void attribute(struct incident *incident, size_t count)
+{
+    // A TSC that steps forward by D moves every clock's line down by D.
+    int64_t tsc_low = INT64_MIN, tsc_high = INT64_MAX;
+    unsigned moved = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!incident->offsets[i].known)
+            continue;
+        if (-incident->offsets[i].most_cycles > tsc_low)
+            tsc_low = -incident->offsets[i].most_cycles;
+        if (-incident->offsets[i].least_cycles < tsc_high)
+            tsc_high = -incident->offsets[i].least_cycles;
+        if (!contains_zero(incident, i))
+            moved |= 1u << i;
+    }
+    incident->sized = true;
+    if (incident->back_cycles) {
+        size_backwards(incident, tsc_low, tsc_high);
+        return;
+    }
+    incident->is_step = moved != 0;
+    incident->tsc_possible = moved && tsc_low <= tsc_high;
+    // One clock alone can be the cause only if no other moved.
+    if (moved && (moved & (moved - 1)) == 0)
+        incident->clocks_possible = moved;
+    if (incident->tsc_possible) {
+        incident->low_cycles = tsc_low;
+        incident->high_cycles = tsc_high;
+    } else if (incident->clocks_possible) {
+        size_t i = (size_t)__builtin_ctz(incident->clocks_possible);
+        incident->low_cycles = incident->offsets[i].least_cycles;
+        incident->high_cycles = incident->offsets[i].most_cycles;
+    }
+}
+
+static void take_offsets(struct measurement *measurement)
+{
+    struct incident *incident = &measurement->incidents[measurement->pending];
+
+    measurement->pending = SIZE_MAX;
+    // What has been read since may tell the time of the break more precisely.
+    if (!incident->back_cycles && !incident->merged)
+        track_locate_again(&measurement->clocks[incident->first].track, &incident->after_cycles);
+    settle(measurement, incident->after_cycles);
+    look_for_changes(measurement, incident);
+    // What a change of rate explains as well is no proven step.
+    struct incident other = *incident;
+    enclose_offsets(measurement, &other, true);
+    attribute(&other, measurement->count);
+    if (!incident->changed && (other.is_step || other.back_cycles)) {
+        enclose_offsets(measurement, incident, false);
+        attribute(incident, measurement->count);
+    } else {
+        *incident = other;
+    }
+    if (!incident->is_step && !measurement->repeats)
+        for (size_t i = 0; i < measurement->count; i++)
+            if (measurement->clocks[i].sampled)
+                track_change(&measurement->clocks[i].track);
+    if (incident->is_step && !incident->tsc_possible && incident->clocks_possible)
+        measurement->clocks[__builtin_ctz(incident->clocks_possible)].stepped = true;
 }
 
 // A coarse clock that contradicts itself by less than its granularity is coarser than its
@@ -186,12 +282,8 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
     incident->seen = 1u << index;
     incident->first = index;
     look_for_quiet(measurement, incident);
-    set_aside(measurement);
     cut(measurement, after);
-    if (measurement->incident_count <= INCIDENTS_MAX) {
-        measurement->pending = measurement->incident_count - 1;
-        measurement->pending_rounds = ROUNDS_AFTER;
-    }
+    wait_for_more(measurement, after);
 }
 
 void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
@@ -201,81 +293,14 @@ void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t c
     struct incident *incident = add(measurement, at, at);
 
     incident->back_cycles = cycles;
-    set_aside(measurement);
     cut(measurement, at);
-    if (measurement->incident_count <= INCIDENTS_MAX) {
-        measurement->pending = measurement->incident_count - 1;
-        measurement->pending_rounds = ROUNDS_AFTER;
-    }
+    wait_for_more(measurement, at);
 }
 
 void incident_round(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX && measurement->pending_rounds-- == 0)
         take_offsets(measurement);
-}
-
-static bool contains_zero(const struct incident *incident, size_t i)
-{
-    return !incident->offsets[i].known ||
-           (incident->offsets[i].least_cycles <= 0 && incident->offsets[i].most_cycles >= 0);
-}
-
-// The TSC went back, so nothing is left to attribute. Window time stood still over the step: in
-// window time the TSC lost only what had really passed between the two readings.
-static void size_backwards(struct incident *incident, int64_t tsc_low, int64_t tsc_high)
-{
-    incident->is_step = true;
-    incident->tsc_possible = true;
-    incident->clocks_possible = 0;
-    if (tsc_high > 0)
-        tsc_high = 0;
-    if (tsc_low == INT64_MIN || tsc_low > tsc_high)
-        tsc_low = tsc_high;
-    incident->low_cycles = tsc_low - (int64_t)incident->back_cycles;
-    incident->high_cycles = tsc_high - (int64_t)incident->back_cycles;
-}
-
-static void attribute(struct measurement *measurement, struct incident *incident)
-{
-    size_t count = measurement->count;
-    // A TSC that steps forward by D moves every clock's line down by D.
-    int64_t tsc_low = INT64_MIN, tsc_high = INT64_MAX;
-    unsigned moved = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!incident->offsets[i].known)
-            continue;
-        if (-incident->offsets[i].most_cycles > tsc_low)
-            tsc_low = -incident->offsets[i].most_cycles;
-        if (-incident->offsets[i].least_cycles < tsc_high)
-            tsc_high = -incident->offsets[i].least_cycles;
-        if (!contains_zero(incident, i))
-            moved |= 1u << i;
-    }
-    incident->sized = true;
-    if (incident->back_cycles) {
-        size_backwards(incident, tsc_low, tsc_high);
-        return;
-    }
-    incident->is_step = moved != 0;
-    if (!incident->is_step && !measurement->repeats)
-        for (size_t i = 0; i < count; i++)
-            if (measurement->clocks[i].sampled)
-                track_change(&measurement->clocks[i].track);
-    incident->tsc_possible = moved && tsc_low <= tsc_high;
-    // One clock alone can be the cause only if no other moved.
-    if (moved && (moved & (moved - 1)) == 0)
-        incident->clocks_possible = moved;
-    if (incident->tsc_possible) {
-        incident->low_cycles = tsc_low;
-        incident->high_cycles = tsc_high;
-    } else if (incident->clocks_possible) {
-        size_t i = (size_t)__builtin_ctz(incident->clocks_possible);
-        incident->low_cycles = incident->offsets[i].least_cycles;
-        incident->high_cycles = incident->offsets[i].most_cycles;
-        measurement->clocks[i].stepped = true;
-    }
 }
 
 // The rates on both sides of the only break, which was no step: at the end of the window the one

@@ -7,6 +7,7 @@
 #define TSC_PATIENCE_LOOPS 1000000
 #define WARM_UP_ROUNDS     32
 #define STILL_ROUNDS_MAX   10000
+#define STILL_MAX          64 // readings in a row, in a round
 // The longest window while nothing tells the TSC's rate: more than two seconds up to 8 GHz.
 #define BLIND_CYCLES (1ull << 34)
 #define CHECKS       64 // looks at the precision, and progress reports, per window
@@ -184,12 +185,13 @@ static uint64_t now_cycles(const struct measurement *measurement)
 
 static void look_for_gap(struct measurement *measurement, uint64_t last_tsc, uint64_t tsc)
 {
-    uint64_t limit = measurement->gap_limit_cycles;
+    // A report takes time as well, in which the guest does run.
+    bool busy = measurement->busy;
+    uint64_t limit = measurement->gap_limit_cycles * (busy ? GAP_BUSY_NS / GAP_NS : 1);
+    uint64_t quiet = measurement->gap_limit_cycles / (busy ? 1 : QUIET_PARTS);
 
-    if (measurement->busy)
-        limit *= GAP_BUSY_NS / GAP_NS;
     measurement->busy = false;
-    if (tsc - last_tsc <= measurement->gap_limit_cycles / QUIET_PARTS)
+    if (tsc - last_tsc <= quiet)
         return;
     struct gap gap = {.after_cycles = last_tsc - measurement->base,
                       .before_cycles = tsc - measurement->base,
@@ -290,7 +292,7 @@ static void read_clock(struct measurement *measurement, size_t index)
     struct clock_run *run = &measurement->clocks[index];
     bool alone = run->clock->name == measurement->window_clock;
     struct reading held = {0, 0, CLOCK_NO_READING};
-    unsigned readings = 0;
+    unsigned readings = 0, still = 0;
 
     // Of readings in a row that show one value, only the last one tells something.
     do {
@@ -301,6 +303,9 @@ static void read_clock(struct measurement *measurement, size_t index)
             return;
         if (reading.raw == CLOCK_NO_READING)
             continue;
+        // The TSC has stopped: whoever counts the rounds must learn it.
+        if (held.raw != CLOCK_NO_READING && reading.after == held.after && ++still > STILL_MAX)
+            break;
         if (held.raw != CLOCK_NO_READING && reading.raw != held.raw) {
             use_reading(measurement, index, &held);
             use_reading(measurement, index, &reading);
@@ -565,11 +570,11 @@ bool measure_slice(struct measurement *measurement, const struct options *option
 {
     unsigned checks = 0;
     struct bounds bounds = {rounds_within(measurement, measurement->window_cycles), 0};
+    measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
     uint64_t check_cycles = measurement->window_cycles / CHECKS;
     // After a gap at its end, every clock is read once more.
     while (now_cycles(measurement) - measurement->window_began < measurement->window_cycles ||
            (measurement->gap_count && !measurement->gaps[0].whole)) {
-        measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
         for (size_t i = 0; i < measurement->gap_count && i < GAPS_MAX; i++)
             measurement->gaps[i].whole = true;
         if (!bounded_round(measurement, &bounds))

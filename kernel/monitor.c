@@ -1,6 +1,7 @@
 #include "kernel/monitor.h"
 
 #include "kernel/claims/claims.h"
+#include "kernel/cpuid_log.h"
 #include "lib/text.h"
 #include "lib/wide.h"
 
@@ -81,8 +82,16 @@ static void put_aside(const struct run *run)
     struct monitor *monitor = run->monitor;
     const struct measurement *measurement = run->measurement;
 
-    if (!measurement->decided)
+    if (!measurement->decided) {
+        // A break that could not be located spoilt it. What the windows proved holds.
+        if (monitor->window_hull_known) {
+            widen_to(&monitor->rate, &monitor->window_hull, !monitor->decided);
+            monitor->raw_known = false;
+            monitor->decided = true;
+            monitor->stretches++;
+        }
         return;
+    }
     bool first = !monitor->decided;
     widen_to(&monitor->rate, &measurement->all, first);
     monitor->raw_known = (first || monitor->raw_known) && measurement->raw_known;
@@ -99,6 +108,7 @@ static void begin_stretch(const struct run *run)
 {
     measure_conclude_closed(run->measurement);
     put_aside(run);
+    run->monitor->window_hull_known = false;
     measure_forget(run->measurement);
     measure_conclude(run->measurement);
 }
@@ -208,7 +218,7 @@ static void note_step(struct monitor *monitor, const struct measurement *measure
     int64_t ns = (int64_t)to_ns(measurement, magnitude(size));
 
     monitor->steps++;
-    if (incident->back_cycles || (size < 0 && !incident->tsc_possible))
+    if (size < 0 && incident->tsc_possible != (incident->clocks_possible != 0))
         monitor->monotonic = false;
     if (monitor->step_known && (uint64_t)ns <= magnitude(monitor->step_ns))
         return;
@@ -252,13 +262,12 @@ static void tell_incident(const struct run *run, const struct incident *incident
         note_step(monitor, measurement, incident);
         if (incident->tsc_possible)
             drop_gap(measurement, incident);
-        for (size_t i = 0; i < measurement->count; i++)
-            drop_marks(monitor, measurement, &measurement->clocks[i]);
-        allan_gap(&monitor->allan);
     } else {
         monitor->rate_changes++;
         begin_stretch(run);
     }
+    for (size_t i = 0; kind != MONITOR_RATE && i < measurement->count; i++)
+        drop_marks(monitor, measurement, &measurement->clocks[i]);
     // A step of a reference clock has nothing to do with them.
     if (kind != MONITOR_STEP || incident->tsc_possible || !incident->clocks_possible)
         monitor->reread = true;
@@ -349,11 +358,16 @@ static const struct claim *find_again(const struct claim *claim, const struct cl
 // After what may have been a migration: reads the claims again, and takes over what they say now.
 static void reread(const struct run *run)
 {
+    static struct platform platform;
     static struct claim again[CLAIMS_MAX];
     bool changed = false;
 
     run->monitor->reread = false;
-    size_t count = claims_collect(run->platform, again, CLAIMS_MAX);
+    // Some sources state what the scan has read. The log stays as it is.
+    memcpy(&platform, run->platform, sizeof(platform));
+    platform.cpuid = cpuid_log_none();
+    scan_run(&platform.scan, &platform.cpuid, false, NULL);
+    size_t count = claims_collect(&platform, again, CLAIMS_MAX);
     measure_keep(run->measurement);
     for (size_t i = 0; i < run->claim_count; i++) {
         struct claim *claim = &run->claims[i];
@@ -413,6 +427,10 @@ static void finish_window(const struct run *run)
     add_marks(monitor, measurement);
     add_to_allan(monitor, measurement);
     const struct monitor_window window = describe(monitor, measurement);
+    if (window.decided) {
+        widen_to(&monitor->window_hull, &window.rate, !monitor->window_hull_known);
+        monitor->window_hull_known = true;
+    }
     if (!measurement->window_ns) // nothing tells the rate
         measurement->window_ns = run->options->window_ns;
     monitor->windows++;

@@ -70,6 +70,8 @@ struct monitor {
     size_t allan_index;
     uint64_t allan_millihertz; // of the first window
     bool reread;               // something happened after which the claims may be others
+    bool window_hull_known;    // the rate in each window since the stretch began lies in here:
+    struct rate_interval window_hull;
     // The judgement of each claim, since it was last found to be another one, in the stretches
     // before the last one.
     struct {

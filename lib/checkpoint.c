@@ -3,12 +3,13 @@
 void checkpoints_reset(struct checkpoints *checkpoints, uint64_t stride)
 {
     checkpoints->count = 0;
+    checkpoints->held = false;
     checkpoints->stride = stride;
 }
 
 struct checkpoint *checkpoints_due(struct checkpoints *checkpoints, uint64_t samples)
 {
-    if (samples % checkpoints->stride)
+    if (checkpoints->held || samples % checkpoints->stride)
         return NULL;
     if (checkpoints->count == CHECKPOINTS_MAX) {
         // Full: keep every second one, so that the whole stream stays covered.
@@ -20,11 +21,13 @@ struct checkpoint *checkpoints_due(struct checkpoints *checkpoints, uint64_t sam
     return &checkpoints->points[checkpoints->count++];
 }
 
-void checkpoints_return(struct checkpoints *checkpoints, uint64_t cycles, struct slope *low,
-                        struct slope *high)
+void checkpoints_return(struct checkpoints *checkpoints, uint64_t cycles, bool settled,
+                        struct slope *low, struct slope *high)
 {
-    size_t count = checkpoints->count;
+    size_t count = checkpoints->held ? checkpoints->doubtful : checkpoints->count;
 
+    checkpoints->doubtful = count;
+    checkpoints->held = !settled;
     while (count && checkpoints->points[count - 1].cycles > cycles)
         count--;
     checkpoints->count = count;

@@ -16,6 +16,8 @@ struct checkpoint {
 struct checkpoints {
     struct checkpoint points[CHECKPOINTS_MAX];
     size_t count;
+    size_t doubtful; // while `held`: those behind `count` may prove to be sound after all
+    bool held;       // none is added
     uint64_t stride; // samples between two
 };
 
@@ -25,6 +27,8 @@ void checkpoints_reset(struct checkpoints *checkpoints, uint64_t stride);
 // Is one due after so many samples? If so, gives the place where to write it.
 struct checkpoint *checkpoints_due(struct checkpoints *checkpoints, uint64_t samples);
 
-// Forgets those later than `cycles`, and gives the bounds of the last one left; {0, 0}: none.
-void checkpoints_return(struct checkpoints *checkpoints, uint64_t cycles, struct slope *low,
-                        struct slope *high);
+// Gives the bounds of the last one that is not later than `cycles`, {0, 0} if there is none. The
+// later ones are in doubt: they count again if it is called again with a later time. `settled`:
+// that will not happen, and from now on new ones are added.
+void checkpoints_return(struct checkpoints *checkpoints, uint64_t cycles, bool settled,
+                        struct slope *low, struct slope *high);

@@ -70,8 +70,15 @@ void slice_cut(struct slice *slice)
 
 void slice_break(struct slice *slice, uint64_t sound_until)
 {
-    checkpoints_return(&slice->checkpoints, sound_until, &slice->low, &slice->high);
+    checkpoints_return(&slice->checkpoints, sound_until, false, &slice->low, &slice->high);
     close(slice);
+}
+
+void slice_settle(struct slice *slice, uint64_t sound_until)
+{
+    // In a window that began since the break, there is nothing in doubt.
+    if (slice->checkpoints.held)
+        checkpoints_return(&slice->checkpoints, sound_until, true, &slice->low, &slice->high);
 }
 
 void slice_forget(struct slice *slice)

@@ -45,6 +45,9 @@ void slice_cut(struct slice *slice);
 // Something after `sound_until` fits no line: what this window has shown since then is forgotten.
 void slice_break(struct slice *slice, uint64_t sound_until);
 
+// As track_settle.
+void slice_settle(struct slice *slice, uint64_t sound_until);
+
 // Forgets what the segments before the open one proved: since then the rate is another one.
 void slice_forget(struct slice *slice);
 

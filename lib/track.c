@@ -18,9 +18,8 @@ void track_reset(struct track *track, const struct track_config *config)
     track->ticks = 0;
     track->whole_known = false;
     recall_reset(&track->recall);
-    checkpoints_reset(&track->checkpoints, 64);
-    checkpoints_reset(&track->set_aside, 64);
     track->was_low = track->was_high = track->low;
+    checkpoints_reset(&track->checkpoints, 64);
 }
 
 static void narrow(struct track *track, struct slope low, struct slope high)
@@ -52,20 +51,13 @@ void track_close(struct track *track)
 void track_break(struct track *track, uint64_t sound_until)
 {
     track->open = false;
-    checkpoints_return(&track->checkpoints, sound_until, &track->low, &track->high);
+    checkpoints_return(&track->checkpoints, sound_until, false, &track->low, &track->high);
 }
 
-void track_set_aside(struct track *track)
+void track_settle(struct track *track, uint64_t sound_until)
 {
-    track->set_aside = track->checkpoints;
-}
-
-void track_recover(struct track *track, uint64_t sound_until)
-{
-    struct slope low, high;
-
-    checkpoints_return(&track->set_aside, sound_until, &low, &high);
-    narrow(track, low, high);
+    if (track->checkpoints.held)
+        checkpoints_return(&track->checkpoints, sound_until, true, &track->low, &track->high);
 }
 
 void track_change(struct track *track)
@@ -83,7 +75,6 @@ void track_forget(struct track *track)
 {
     track->low = track->high = (struct slope){0, 0};
     checkpoints_reset(&track->checkpoints, track->checkpoints.stride);
-    checkpoints_reset(&track->set_aside, track->checkpoints.stride);
 }
 
 // Could a wrap hide between the last reading and one that ends at `end`? Each may have happened

@@ -42,7 +42,6 @@ struct track {
     struct narrow head;             // the narrowest of the stream's first readings
     struct recall recall;           // ticks continue across a break, not across a gap
     struct checkpoints checkpoints; // of the rate, from all segments
-    struct checkpoints set_aside;   // by track_set_aside
     struct slope was_low, was_high; // what the rate was before it changed, by track_change
 };
 
@@ -83,10 +82,10 @@ void track_locate_again(const struct track *track, uint64_t *after);
 // included. The next reading opens a new segment, with the count running on.
 void track_break(struct track *track, uint64_t sound_until);
 
-// Before track_break: sets aside what was proven up to now, for the time when more readings tell
-// the time of the break more precisely. track_recover then takes back what of it holds.
-void track_set_aside(struct track *track);
-void track_recover(struct track *track, uint64_t sound_until);
+// Once it is known better where the break was, in the segment that began since: what was proven
+// until then holds as well. Until this was called, later breaks do not find the rate that is proven
+// after this one.
+void track_settle(struct track *track, uint64_t sound_until);
 
 // The rate may be another one since the last break: from now on track_enclosure gives an interval
 // that holds both.

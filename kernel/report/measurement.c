@@ -309,8 +309,11 @@ void write_incident(const struct measurement *measurement, const struct incident
     text_decimal(until, before_ns, 9, 6);
     if (!incident->is_step)
         emit_text("  change of rate of %s between %s and %s s\n", suspects, from, until);
-    else if (text_equal(kind, "pause") && !incident->clocks_possible)
-        emit_text("  PAUSE between %s and %s s, in which some clocks stood still\n", from, until);
+    else if (!incident->tsc_possible && !incident->clocks_possible)
+        emit_text("  %s between %s and %s s\n",
+                  text_equal(kind, "pause") ? "PAUSE, in which some clocks stood still,"
+                                            : "STEP of more than one clock",
+                  from, until);
     else
         emit_text("  %s of %s between %s and %s s: %s to %s us\n",
                   text_equal(kind, "pause") ? "PAUSE: it moved the time" : "STEP", suspects, from,
