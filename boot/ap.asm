@@ -4,6 +4,7 @@
 ; its address all the way. What it leads to lies in the image.
 
 global machine_trampoline
+extern paging_guard
 default rel
 
 ; Fields of struct machine_vcpus in kernel/machine.h.
@@ -21,6 +22,20 @@ EFER_KEPT  equ (1 << 0) | (1 << 8) | (1 << 11)  ; SCE, LME, NXE
 GATES      equ 32                   ; exceptions: interrupts stay off
 GATE_BYTES equ 16
 GATE_IST   equ 4
+
+; What a vCPU has of its own: VCPUS_STACK_BYTES, of which the lowest page is not mapped. From the top
+; down there are its TSS and GDT, the stack for the exceptions that may come when its own is full, and
+; its own. Intel SDM vol. 3A, 7.7 (TSS) and 7.2.3 (its descriptor).
+OWN_BYTES       equ 256
+EXCEPTION_BYTES equ 1280
+TSS_IST1        equ 36
+TSS_IO_MAP      equ 102
+TSS_BYTES       equ 104
+OWN_GDT         equ 112
+OWN_GDT_POINTER equ OWN_GDT + 5 * 8
+TSS_SELECTOR    equ 0x18
+TSS_AVAILABLE   equ 0x89
+TSS_TYPE        equ OWN_GDT + TSS_SELECTOR + 5
 
 section .rodata
 %define IN_PAGE(label) (label - trampoline)
@@ -117,7 +132,7 @@ machine_trampoline:
     and eax, EFER_KEPT
     mov [rbx + IN_PAGE(efer_value)], eax
 
-    ; CPU 0's GDT as it is. Of its IDT the exceptions, without the stacks of CPU 0's TSS.
+    ; Of CPU 0's IDT the exceptions; each vCPU has one stack for all that want one of their own.
     sgdt [gdt_of_0]
     sidt [idt_pointer]
     mov rsi, [idt_pointer + 2]
@@ -128,14 +143,49 @@ machine_trampoline:
 .gate:
     movsq
     movsq
-    mov byte [rdi - GATE_BYTES + GATE_IST], 0
+    cmp byte [rdi - GATE_BYTES + GATE_IST], 0
+    setne [rdi - GATE_BYTES + GATE_IST]
     loop .gate
+
+    push r12
+    push r13
+    mov rbx, [rbx + IN_PAGE(vcpus)]
+    mov r12d, [rbx + VCPUS_LIMIT]
+    mov r13, [rbx + VCPUS_STACKS]
+.own:
+    mov rdi, r13
+    call paging_guard
+    mov eax, [rbx + VCPUS_STACK_BYTES]
+    add r13, rax
+    lea rdx, [r13 - OWN_BYTES]
+    mov rdi, rdx
+    mov ecx, OWN_BYTES / 8
+    xor eax, eax
+    rep stosq
+    mov [rdx + TSS_IST1], rdx
+    mov word [rdx + TSS_IO_MAP], TSS_BYTES      ; none
+    mov rsi, [gdt_of_0 + 2]
+    lea rdi, [rdx + OWN_GDT]
+    mov word [rdx + OWN_GDT_POINTER], 5 * 8 - 1
+    mov [rdx + OWN_GDT_POINTER + 2], rdi
+    movsq
+    movsq
+    movsq
+    mov word [rdi], TSS_BYTES - 1
+    mov [rdi + 2], edx                          ; base 0 to 23, and 24 to 31 further up
+    mov rax, rdx
+    shr rax, 24
+    mov [rdi + 7], rax                          ; with 32 to 63
+    mov byte [rdi + 5], TSS_AVAILABLE
+    dec r12d
+    jnz .own
+    pop r13
+    pop r12
     pop rbx
     ret
 
 ; In long mode, without a stack. RDI: struct machine_vcpus.
 arrive:
-    lgdt [gdt_of_0]
     lidt [idt_pointer]
     xor eax, eax
     mov fs, ax
@@ -182,7 +232,12 @@ arrive:
     inc eax
     imul eax, [rbp + VCPUS_STACK_BYTES]
     mov rsp, [rbp + VCPUS_STACKS]
-    add rsp, rax
+    lea rsp, [rsp + rax - OWN_BYTES]
+    lgdt [rsp + OWN_GDT_POINTER]
+    mov byte [rsp + TSS_TYPE], TSS_AVAILABLE    ; the last visit has left it busy
+    mov eax, TSS_SELECTOR
+    ltr ax
+    sub rsp, EXCEPTION_BYTES
     mov rax, [rbp + VCPUS_ENTRY]
     xor ebp, ebp
     call rax

@@ -151,6 +151,11 @@ uint64_t paging_start(const struct paging_image *image, struct paging_cpu cpu)
     return (uint64_t)tables[0];
 }
 
+void paging_guard(uint64_t page)
+{
+    set(page, PAGE_SIZE, 0);
+}
+
 static void add(struct boot_info *boot, const char *what, uint64_t base, uint64_t length,
                 uint64_t flags)
 {

@@ -30,6 +30,10 @@ struct paging_image {
 // in the image. `image` must stay.
 uint64_t paging_start(const struct paging_image *image, struct paging_cpu cpu);
 
+// Takes a page out of the tables: a guard below a stack. The tables may be in use, but for this
+// page. One in the image, whose tables are there from the beginning.
+void paging_guard(uint64_t page);
+
 // Adds what boot_info names. What there is no room for, or no address space, becomes a boot note.
 // The tables may be in use: an entry changes by one store. Writing CR3 again is left to the caller.
 void paging_add(struct boot_info *boot);

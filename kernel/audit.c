@@ -6,7 +6,7 @@
 #include "lib/text.h"
 
 // What was proven against a TSC of constant rate, or NULL.
-static const char *broken(const struct measurement *measurement)
+static const char *broken_in_window(const struct measurement *measurement)
 {
     if (!measurement->tsc_advances)
         return "the TSC does not advance";
@@ -21,10 +21,11 @@ static const char *broken(const struct measurement *measurement)
 }
 
 void audit_run(struct audit *audit, const struct platform *platform, const struct claim *claims,
-               size_t claim_count, const struct measurement *measurement)
+               size_t claim_count, const struct measurement *measurement, const char *broken)
 {
     struct cpuid_repeat repeat;
     uint32_t dropped;
+    const char *in_window = broken_in_window(measurement);
     struct check_input input = {
         .scan = &platform->scan,
         .claims = claims,
@@ -32,7 +33,7 @@ void audit_run(struct audit *audit, const struct platform *platform, const struc
         .tolerance_ppb = platform->options.tolerance_ppb,
         .tsc = measurement->decided ? &measurement->all : NULL,
         .bus = measurement->bus_known ? &measurement->bus : NULL,
-        .tsc_broken = broken(measurement),
+        .tsc_broken = in_window ? in_window : broken,
         .repeat = &repeat,
     };
 

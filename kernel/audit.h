@@ -13,9 +13,10 @@ struct audit {
     uint32_t scan_executions, executions;
 };
 
-// After the window: reads every CPUID leaf a second time, and runs the checks.
+// After the window: reads every CPUID leaf a second time, and runs the checks. `broken`: what was
+// found since against a TSC of constant rate, or NULL.
 void audit_run(struct audit *audit, const struct platform *platform, const struct claim *claims,
-               size_t claim_count, const struct measurement *measurement);
+               size_t claim_count, const struct measurement *measurement, const char *broken);
 
 // The check of this id, or NULL.
 const struct check *audit_find(const struct audit *audit, const char *id);

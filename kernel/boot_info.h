@@ -68,6 +68,10 @@ struct boot_info {
 // "multiboot2", "pvh", "linux16", "linux32", "linux64", "efi", "unknown".
 const char *boot_protocol_word(enum boot_protocol protocol);
 
+// The words that loaders of this protocol add to the command line by themselves, as options.h takes
+// them: NULL-terminated, with any value where they end in '=', any ending where in '.'.
+const char *const *boot_protocol_added_words(enum boot_protocol protocol);
+
 // The kernel's one entry: it never returns. Interrupts are off, the stack, GDT, IDT and page tables
 // are ours, and bss is zero.
 _Noreturn void kernel_main(const struct boot_info *boot);

@@ -1,7 +1,7 @@
 #include "kernel/judge.h"
 
+#include "kernel/claims/claims.h"
 #include "kernel/monitor.h"
-
 #include "lib/text.h"
 #include "lib/wide.h"
 
@@ -62,13 +62,24 @@ static void actual_tsc(const struct measurement *measurement, const struct optio
                text_decimal(megahertz, measurement->all.estimate, 9, 6));
 }
 
+static bool is_source(const char *name)
+{
+    size_t i = 0;
+
+    while (claim_table[i] && !text_equal(claim_table[i]->name, name))
+        i++;
+    return claim_table[i];
+}
+
 static void actual_claim(const struct judged *judged, struct judged_expectation *expectation)
 {
     const char *source = expectation->expectation->subject;
     const struct judged_claim *claim = find_claim(judged, source, CLAIM_TSC);
     if (!claim)
         claim = find_claim(judged, source, CLAIM_BUS);
-    const char *actual = claim ? verdict_word(claim->judgement.verdict) : "absent";
+    const char *actual = claim               ? verdict_word(claim->judgement.verdict)
+                         : is_source(source) ? "absent"
+                                             : "no such source";
 
     expectation->met = text_equal(actual, expectation->expectation->value);
     text_print(expectation->actual, sizeof(expectation->actual), "%s", actual);
@@ -132,9 +143,7 @@ static void judge_expectation(struct judged *judged, const struct platform *plat
 
 static uint64_t magnitude(const struct judged_claim *claim)
 {
-    int64_t error = claim->judgement.error_ppb;
-
-    return (uint64_t)(error < 0 ? -error : error);
+    return ppb_size(claim->judgement.error_ppb);
 }
 
 static bool rate_changed(const struct measurement *measurement)
@@ -289,8 +298,14 @@ void judge_vcpus(struct judged *judged, const struct options *options, const str
             raise(judged, OUTCOME_FAIL, "vCPU %zu raised CPU exception %u", i, vcpu->fault_vector);
         if (vcpu->verdict == VERDICT_OFF)
             raise(judged, OUTCOME_FAIL, "vCPU %zu: %s", i, vcpu->reason);
+        if (vcpu->claims == VCPU_CLAIMS_OFF)
+            raise(judged, OUTCOME_FAIL, "vCPU %zu: %s states another rate than its TSC has", i,
+                  vcpu_sources[vcpu->claims_source]);
         if (!options->strict)
             continue;
+        if (vcpu->claims == VCPU_CLAIMS_MISSING || vcpu->claims == VCPU_CLAIMS_APART)
+            raise(judged, OUTCOME_FAIL, "vCPU %zu: %s is not as on CPU 0", i,
+                  vcpu_sources[vcpu->claims_source]);
         if (vcpu->status != VCPU_UP)
             raise(judged, OUTCOME_FAIL, "vCPU %zu is %s", i, vcpu_status_word(vcpu->status));
         if (vcpu->differences)

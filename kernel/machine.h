@@ -171,6 +171,17 @@ static inline bool machine_call(enum machine_call call, struct machine_registers
     "lfence\n\trdtsc\n\tlfence\n\tmovl %%eax, %k[low]\n\tmovl %%edx, %k[high]\n\t" access          \
     "\n\tlfence\n\trdtsc\n\tlfence"
 
+// What the halves that RDTSC gave make.
+static inline struct bracket machine_bracket_of(uint64_t low, uint64_t high, uint32_t after_low,
+                                                uint32_t after_high, uint64_t value)
+{
+    return (struct bracket){
+        .before = high << 32 | low,
+        .after = (uint64_t)after_high << 32 | after_low,
+        .value = value,
+    };
+}
+
 static inline void machine_bracket_mmio32(uint64_t address, struct bracket *out)
 {
     uint64_t low, high;
@@ -180,9 +191,7 @@ static inline void machine_bracket_mmio32(uint64_t address, struct bracket *out)
                        "=&d"(after_high)
                      : [memory] "m"(*(volatile uint32_t *)address)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = value;
+    *out = machine_bracket_of(low, high, after_low, after_high, value);
 }
 
 static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
@@ -196,9 +205,7 @@ static inline void machine_bracket_in32(uint16_t port, struct bracket *out)
                        "=&d"(after_high)
                      : [port] "r"((uint32_t)port)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = value;
+    *out = machine_bracket_of(low, high, after_low, after_high, value);
 }
 
 static inline void machine_bracket_in8(uint16_t port, struct bracket *out)
@@ -211,9 +218,7 @@ static inline void machine_bracket_in8(uint16_t port, struct bracket *out)
                        "=&d"(after_high)
                      : [port] "r"((uint32_t)port)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = (uint8_t)value;
+    *out = machine_bracket_of(low, high, after_low, after_high, (uint8_t)value);
 }
 
 // Brackets a write: for the PIT, whose sampling access is the latch command. `value` becomes 0.
@@ -223,11 +228,9 @@ static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct brack
     uint32_t after_low, after_high;
     __asm__ volatile(MACHINE_BRACKET("movl %k[byte], %%eax\n\toutb %%al, %[port]")
                      : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
-                     : [port] "N"(port), [byte] "r"((uint32_t)byte)
+                     : [port] "N"((uint32_t)port), [byte] "r"((uint32_t)byte)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = 0;
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
 // Brackets an MSR that is known to be readable (machine_rdmsr said so before).
@@ -240,9 +243,94 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
                        "=&d"(after_high)
                      : "c"(msr)
                      : "memory");
+    *out = machine_bracket_of(
+        low, high, after_low, after_high,
+        value); // the low 32 bits: every clock that is read so is a 32-bit counter
+}
+
+// Brackets a write of an MSR that is known to be writable. `value` becomes 0.
+static inline void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(
+        MACHINE_BRACKET("movl %k[low_half], %%eax\n\tmovl %k[high_half], %%edx\n\twrmsr")
+        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+        : "c"(msr), [low_half] "r"((uint32_t)written), [high_half] "r"((uint32_t)(written >> 32))
+        : "memory");
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
+}
+
+// Brackets of what has no value, for what it costs. Nothing at all: two fenced readings in a row.
+static inline void machine_bracket_nothing(struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("")
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     :
+                     : "memory");
     out->before = high << 32 | low;
     out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = value; // the low 32 bits: every clock that is read so is a 32-bit counter
+    out->value = 0;
+}
+
+// Two readings in a row without a fence.
+static inline void machine_bracket_bare(struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile("rdtsc\n\tmovl %%eax, %k[low]\n\tmovl %%edx, %k[high]\n\trdtsc"
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     :
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
+#define MACHINE_NOPS 16
+static inline void machine_bracket_nops(struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET(".rept 16\n\tnop\n\t.endr")
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     :
+                     : "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
+static inline void machine_bracket_cpuid(uint32_t leaf, struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(MACHINE_BRACKET("movl %k[leaf], %%eax\n\txorl %%ecx, %%ecx\n\tcpuid")
+                     : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
+                     : [leaf] "r"(leaf)
+                     : "rbx", "rcx", "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = 0;
+}
+
+// Brackets RDTSCP; `value` is its TSC. Only where CPUID 0x80000001 EDX bit 27 offers it, and never
+// for anything but itself: it kills a VM on some hosts.
+static inline void machine_bracket_rdtscp(struct bracket *out)
+{
+    uint64_t low, high, value_low, value_high;
+    uint32_t after_low, after_high;
+    __asm__ volatile(
+        MACHINE_BRACKET("rdtscp\n\tmovl %%eax, %k[value_low]\n\tmovl %%edx, %k[value_high]")
+        : [low] "=&r"(low), [high] "=&r"(high), [value_low] "=&r"(value_low),
+          [value_high] "=&r"(value_high), "=&a"(after_low), "=&d"(after_high)
+        :
+        : "rcx", "memory");
+    out->before = high << 32 | low;
+    out->after = (uint64_t)after_high << 32 | after_low;
+    out->value = value_high << 32 | value_low;
 }
 
 // Where execution goes on after an exception in code that is not ours, by the trap handler; rip 0:
@@ -312,27 +400,32 @@ static inline void machine_set_cr4(uint64_t value)
     __asm__ volatile("movq %0, %%cr4" ::"r"(value) : "memory");
 }
 
-// Brackets a write of an MSR that is known to be writable. `value` becomes 0.
-static inline void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
-{
-    uint64_t low, high;
-    uint32_t after_low, after_high;
-    __asm__ volatile(
-        MACHINE_BRACKET("movl %k[low_half], %%eax\n\tmovl %k[high_half], %%edx\n\twrmsr")
-        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
-        : "c"(msr), [low_half] "r"((uint32_t)written), [high_half] "r"((uint32_t)(written >> 32))
-        : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = 0;
-}
-
 // CR2, the address of the last page fault.
 static inline uint64_t machine_cr2(void)
 {
     uint64_t value;
     __asm__ volatile("movq %%cr2, %0" : "=r"(value));
     return value;
+}
+
+// Lets interrupts in that are pending, and no others.
+static inline void machine_take_interrupts(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tnop\n\tcli" ::: "memory");
+}
+
+// Halts this CPU until an interrupt comes. One that is pending already ends it at once, since STI
+// lets none in before the next instruction is over.
+static inline void machine_sleep(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
+}
+
+// So many multiplications, each of which needs the one before.
+static inline void machine_work(uint32_t rounds)
+{
+    uint64_t product = 3;
+    __asm__ volatile("1: imulq %0, %0\n\tdecl %1\n\tjnz 1b" : "+r"(product), "+r"(rounds)::"cc");
 }
 
 // Stops this CPU for good: interrupts are off and stay off.
@@ -346,15 +439,15 @@ _Noreturn static inline void machine_halt(void)
 struct machine_vcpus {
     void (*entry)(uint32_t index); // called on each vCPU that is started
     uint32_t *apic_ids;            // which one it is: its index is that of its APIC id in here
-    uint8_t *stacks;               // of index 0; the next one's follows
-    uint32_t stack_bytes;
-    uint32_t count; // of APIC ids
+    uint8_t *stacks;               // of index 0; the next one's follows. Aligned to a page
+    uint32_t stack_bytes;          // of which a guard page takes 4096; 8192
+    uint32_t count;                // of APIC ids
     uint32_t limit; // a vCPU that is not listed adds itself as long as count < limit, else it halts
 };
 
 // Makes the 4 KiB page at guest-physical `page`, below 1 MiB, the place where a vCPU that gets SIPI
-// with this page's number starts. It takes over this CPU's control registers, page tables, GDT and
-// exception handlers. Call it once.
+// with this page's number starts. It takes over this CPU's control registers, page tables and
+// exception handlers. `limit` stacks are made ready. Call it once.
 void machine_trampoline(uint64_t page, struct machine_vcpus *vcpus);
 
 // Raises exceptions on purpose, for fault= (see docs/options.md). Each returns if nothing happened.

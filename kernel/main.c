@@ -3,7 +3,9 @@
 
 #include "kernel/claims/claims.h"
 #include "kernel/console/console.h"
+#include "kernel/costs.h"
 #include "kernel/cpuid_log.h"
+#include "kernel/disturbance.h"
 #include "kernel/firmware/firmware.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
@@ -12,6 +14,7 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
 #include "kernel/smp.h"
+#include "kernel/states.h"
 #include "kernel/trap.h"
 
 #include "lib/text.h"
@@ -19,53 +22,15 @@
 // Below this the firmware, its tables and the image share too little: nothing smaller is tested.
 #define MEMORY_NEEDED_MIB 16
 
-// Words that loaders add to the command line by themselves, by door: see docs/options.md.
-static const char *const *loader_words(enum boot_protocol protocol)
-{
-    static const char *const none[] = {NULL};
-    // Firecracker, Cloud Hypervisor and kvmtool (x86/kvm.c, builtin-run.c) add what Linux needs;
-    // Xen's dom0 gets "dummy"; GRUB names the file.
-    static const char *const linux_words[] = {"console=",
-                                              "reboot=",
-                                              "panic=",
-                                              "pci=",
-                                              "nomodule",
-                                              "nomodules",
-                                              "noapic",
-                                              "noacpi",
-                                              "earlyprintk=",
-                                              "rootflags=",
-                                              "rootfstype=",
-                                              "init=",
-                                              "ip=",
-                                              "root=",
-                                              "dummy",
-                                              "ro",
-                                              "initrd=",
-                                              "rw",
-                                              "8250.nr_uarts=",
-                                              "i8042.",
-                                              "BOOT_IMAGE=",
-                                              "virtio_mmio.device=",
-                                              NULL};
-
-    switch (protocol) {
-    case BOOT_PVH:
-    case BOOT_LINUX16:
-    case BOOT_LINUX32:
-    case BOOT_LINUX64:
-        return linux_words;
-    default:
-        return none;
-    }
-}
-
 static struct platform platform;
 static struct claim claims[CLAIMS_MAX];
 static struct measurement measurement;
 static struct monitor monitor;
 static struct audit audit;
 static struct smp smp;
+static struct costs costs;
+static struct disturbance disturbance;
+static struct states states;
 static struct judged judged;
 
 static void count_memory(const struct boot_info *boot)
@@ -93,7 +58,7 @@ static void start(const struct boot_info *boot)
     const struct option_source sources[] = {
         {"SMBIOS", platform.smbios.options, NULL},
         {"fw_cfg", platform.fw_cfg.options, NULL},
-        {NULL, boot->cmdline, loader_words(boot->protocol)},
+        {NULL, boot->cmdline, boot_protocol_added_words(boot->protocol)},
     };
     options_default(&platform.options);
     options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
@@ -141,6 +106,7 @@ static void raise_fault(enum option_fault fault)
 {
     switch (fault) {
     case FAULT_NONE:
+    case FAULT_VCPU_STACK: // later
         return;
     case FAULT_DE:
         machine_raise_de();
@@ -202,9 +168,15 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_measurement(&measurement);
     if (platform.options.duration_ns)
         report_monitor(&monitor, &measurement, platform.options.window_ns);
-    audit_run(&audit, &platform, claims, claim_count, &measurement);
     smp_finish(&smp, &platform.options, &measurement);
     report_vcpus(&smp, &measurement);
+    costs_measure(&costs, &platform, claims, claim_count, &measurement);
+    report_costs(&costs, measurement.tsc_millihertz);
+    disturbance_measure(&disturbance, &platform, &measurement);
+    report_disturbance(&disturbance, measurement.tsc_millihertz);
+    states_measure(&states, &platform, &measurement);
+    report_states(&states);
+    audit_run(&audit, &platform, claims, claim_count, &measurement, states.broken);
     report_leaves();
 
     judge(&judged, &platform, claims, claim_count, &measurement,

@@ -1,5 +1,6 @@
 #include "kernel/measure.h"
 
+#include "lib/sample.h"
 #include "lib/text.h"
 #include "lib/wide.h"
 
@@ -42,14 +43,9 @@ static void examine_tsc(struct measurement *measurement)
     measurement->tsc_advances = last != first;
     for (unsigned i = 0, moves = 0; i < TSC_PATIENCE_LOOPS && moves < TSC_MOVES; i++) {
         uint64_t now = machine_tsc();
-        uint64_t remainder = now - last;
         moves += now != last;
+        step = sample_gcd(step, now - last);
         last = now;
-        while (remainder) {
-            uint64_t old = step;
-            step = remainder;
-            remainder = old % step;
-        }
     }
     measurement->tsc_step_cycles = step ? step : 1;
 }

@@ -12,13 +12,16 @@
 static _Alignas(64) struct pvclock_time page;
 static uint32_t msr;
 
+static bool give(uint32_t index, struct pvclock_time *area)
+{
+    memset(area, 0, sizeof(*area));
+    return machine_wrmsr(index, (uint64_t)(uintptr_t)area | MSR_ENABLE);
+}
+
 static bool enable(uint32_t index)
 {
-    memset(&page, 0, sizeof(page));
-    if (!machine_wrmsr(index, (uint64_t)(uintptr_t)&page | MSR_ENABLE))
-        return false;
-    msr = index;
-    return true;
+    msr = give(index, &page) ? index : 0;
+    return msr != 0;
 }
 
 bool pvclock_enable(const struct platform *platform, char *reason, size_t reason_size)
@@ -56,4 +59,13 @@ bool pvclock_snapshot(struct pvclock_time *out)
 void pvclock_disable(void)
 {
     machine_wrmsr(msr, 0);
+}
+
+bool pvclock_read(struct pvclock_time *area, struct pvclock_time *out)
+{
+    if (!give(msr, area))
+        return false;
+    bool valid = pvclock_copy(area, out);
+    pvclock_disable();
+    return valid;
 }

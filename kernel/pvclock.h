@@ -23,3 +23,8 @@ bool pvclock_snapshot(struct pvclock_time *out);
 
 // Takes the page away from the host.
 void pvclock_disable(void);
+
+// On any vCPU, where pvclock_enable found an MSR: gives the host `area`, 32 bytes so aligned,
+// copies what it writes there for this vCPU, and takes the area away again. False: #GP, or as
+// above.
+bool pvclock_read(struct pvclock_time *area, struct pvclock_time *out);

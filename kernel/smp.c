@@ -8,17 +8,18 @@
 // A page for the trampoline: above the BIOS data area, below what firmware keeps of the first
 // 640 KiB.
 #define PAGE_BYTES 4096u
+#define PAGE_FAULT 14
 #define PAGE_FIRST 0x8000u
 #define PAGE_LAST  0x80000u
 
-// Deep enough for an exception in the deepest function that a vCPU calls.
-#define STACK_BYTES 2048u
+// A guard page and a page in which are the stack, one for exceptions, TSS and GDT: boot/ap.asm.
+#define STACK_BYTES 8192u
 
 // Where there is no MADT nobody says how many will come: 10 ms at 3 GHz after the last one.
 #define BROADCAST_CYCLES 30000000u
 
 static uint8_t stacks[VCPUS_MAX * STACK_BYTES]
-    __attribute__((aligned(16), section(".bss.ap_stacks"))); // not cleared: linker.ld
+    __attribute__((aligned(PAGE_BYTES), section(".bss.ap_stacks"))); // not cleared: linker.ld
 static uint32_t apic_ids[VCPUS_MAX];
 static struct machine_vcpus vcpus;
 static struct apic apic;
@@ -47,9 +48,9 @@ static void arrive(uint32_t index)
     machine_halt();
 }
 
-bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip)
+bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip, uint64_t address)
 {
-    uint64_t offset = stack - (uint64_t)stacks;
+    uint64_t offset = stack - (uint64_t)stacks, fault = address - (uint64_t)stacks;
 
     if (!smp || offset >= sizeof(stacks))
         return false;
@@ -57,6 +58,8 @@ bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip)
     if (!vcpu->faulted) {
         vcpu->fault_vector = (uint32_t)vector;
         vcpu->fault_rip = rip;
+        vcpu->overflow = vector == PAGE_FAULT && fault / STACK_BYTES == offset / STACK_BYTES &&
+                         fault % STACK_BYTES < PAGE_BYTES;
         __atomic_store_n(&vcpu->faulted, true, __ATOMIC_RELEASE);
     }
     __atomic_fetch_add(&progress, 1, __ATOMIC_RELEASE);
@@ -293,7 +296,7 @@ static bool prepare(const struct platform *platform)
     smp->count = smp->listed = smp->up = 1;
     smp->vcpus[0] = (struct vcpu){.apic_id = own_id, .status = VCPU_UP, .reason = ""};
     smp->found_by = "none";
-    if (platform->options.cpus == 1 ||
+    if (platform->options.cpus == 1 || !(platform->options.sections & SECTION_VCPUS) ||
         (platform->acpi.has_madt && platform->acpi.apic_id_count <= 1))
         return false;
     if (apic_find(&apic, platform, smp->problem, sizeof(smp->problem)) != CLOCK_LIVE)
@@ -312,10 +315,10 @@ static bool prepare(const struct platform *platform)
                                    .stacks = stacks,
                                    .stack_bytes = STACK_BYTES,
                                    .limit = asked && asked < VCPUS_MAX ? asked : VCPUS_MAX};
-    machine_trampoline(page, &vcpus);
     if (platform->acpi.has_madt)
         list(&platform->acpi, own_id);
-    else
+    machine_trampoline(page, &vcpus);
+    if (!platform->acpi.has_madt)
         call_all();
     return smp->count > 1;
 }
@@ -328,6 +331,40 @@ static struct skew *first_block(struct vcpu *vcpu)
 static struct skew *second_block(struct vcpu *vcpu)
 {
     return &vcpu->second;
+}
+
+static bool overflows; // fault=
+
+static void examine(struct vcpu *vcpu)
+{
+    if (overflows && vcpu == &smp->vcpus[1])
+        machine_raise_stack();
+    vcpu->differences = 0;
+    smp_claims_collect(vcpu);
+    smp_rows_compare(vcpu);
+    __atomic_store_n(&vcpu->examined, true, __ATOMIC_RELEASE);
+}
+
+// Starts and examines those that are not up yet, and sees to it that none comes too late. Gives how
+// many did not come to the end of it; of these `status` is what they become that came at all.
+static size_t start_absent(enum vcpu_status status)
+{
+    size_t missing = 0;
+
+    visit_those(VCPU_ABSENT, examine);
+    for (size_t i = 1; i < smp->count; i++) {
+        struct vcpu *vcpu = &smp->vcpus[i];
+        if (__atomic_load_n(&vcpu->examined, __ATOMIC_ACQUIRE) ||
+            __atomic_load_n(&vcpu->faulted, __ATOMIC_ACQUIRE)) {
+            vcpu->status = VCPU_UP;
+            continue;
+        }
+        send_init(vcpu->apic_id, 0);
+        missing++;
+        if (vcpu->arrived)
+            vcpu->status = status;
+    }
+    return missing;
 }
 
 // Enough for the narrowest of 256 to be near the least, and more where a verdict needs it.
@@ -344,13 +381,11 @@ void smp_start(struct smp *out, const struct platform *platform)
     smp->ran = prepare(platform);
     if (!smp->ran)
         return;
+    overflows = platform->options.fault == FAULT_VCPU_STACK;
     smp->rows = smp_rows_collect(platform);
-    visit_those(VCPU_ABSENT, smp_rows_compare);
-    for (size_t i = 1; i < smp->count; i++)
-        if (__atomic_load_n(&smp->vcpus[i].arrived, __ATOMIC_ACQUIRE))
-            smp->vcpus[i].status = VCPU_UP;
-        else
-            send_init(smp->vcpus[i].apic_id, 0);
+    smp_claims_start(platform);
+    if (start_absent(VCPU_ABSENT)) // a busy host may need longer
+        start_absent(VCPU_LOST);
     note_faults();
     smp->start_cycles = machine_tsc() - start;
     smp_exchange(smp, first_block, EXCHANGES_FIRST);
@@ -370,14 +405,14 @@ static void judge_vcpu(struct vcpu *vcpu)
     vcpu->offset = skew_join(&vcpu->first, &vcpu->second);
     vcpu->rate_known =
         skew_rate(&vcpu->first, &vcpu->second, &vcpu->rate_low_ppb, &vcpu->rate_high_ppb);
-    vcpu->reason = "the rate of the TSC is not known";
-    if (smp->limit_cycles == UINT64_MAX)
-        return;
-    vcpu->reason = "";
     vcpu->verdict = skew_judge(vcpu->offset.low, vcpu->offset.high, smp->limit_cycles);
+    vcpu->reason = "";
     if (!vcpu->offset.constant) {
         vcpu->verdict = VERDICT_OFF;
         vcpu->reason = "its offset to CPU 0 changed";
+    } else if (smp->limit_cycles == UINT64_MAX) {
+        vcpu->verdict = VERDICT_INCONCLUSIVE;
+        vcpu->reason = "the rate of the TSC is not known";
     } else if (vcpu->verdict == VERDICT_OFF) {
         vcpu->reason = "its offset to CPU 0 is above skew=";
     } else if (vcpu->verdict == VERDICT_INCONCLUSIVE) {
@@ -397,6 +432,7 @@ void smp_finish(struct smp *out, const struct options *options,
 
     if (!out->ran)
         return;
+    smp->skew_ns = options->skew_ns;
     if (measurement->tsc_millihertz)
         smp->limit_cycles = rate_ns_to_cycles(options->skew_ns, measurement->tsc_millihertz);
     smp_exchange(smp, second_block, EXCHANGES_SECOND);
@@ -407,8 +443,10 @@ void smp_finish(struct smp *out, const struct options *options,
     smp->verdict = smp->warped ? VERDICT_OFF : VERDICT_OK;
     for (size_t i = 0; i < smp->count; i++) {
         struct vcpu *vcpu = &smp->vcpus[i];
-        if (i && vcpu->status == VCPU_UP)
+        if (i && vcpu->status == VCPU_UP) {
             judge_vcpu(vcpu);
+            smp_claims_judge(vcpu, &smp->vcpus[0], options, measurement);
+        }
         if (severity(vcpu->verdict) > severity(smp->verdict))
             smp->verdict = vcpu->verdict;
     }

@@ -7,6 +7,7 @@
 
 #include "kernel/measure.h"
 #include "kernel/platform.h"
+#include "lib/pvclock.h"
 #include "lib/skew.h"
 
 #define VCPUS_MAX 128 // CPU 0 included
@@ -34,22 +35,48 @@ struct vcpu_row {
     struct cpuid_words words; // of CPU 0
 };
 
+// Sources that state a rate of the TSC to each vCPU by itself.
+enum { VCPU_PVCLOCK, VCPU_HYPERV_MSR, VCPU_SOURCES };
+extern const char *const vcpu_sources[VCPU_SOURCES]; // as in claims: "pvclock", "hyperv-msr"
+
+enum vcpu_claims {
+    VCPU_CLAIMS_NONE, // there is none; CPU 0's are judged with all other claims
+    VCPU_CLAIMS_SAME, // as CPU 0's
+    // Not as CPU 0's; held against the rate of this vCPU's own TSC, the worst of them:
+    VCPU_CLAIMS_OK,
+    VCPU_CLAIMS_INCONCLUSIVE,
+    VCPU_CLAIMS_APART,   // its pvclock is more than skew= from CPU 0's
+    VCPU_CLAIMS_MISSING, // here or on CPU 0, but not on both
+    VCPU_CLAIMS_OFF,
+};
+const char *vcpu_claims_word(enum vcpu_claims claims); // "none", "same", "ok", "inconclusive", ...
+
 struct vcpu {
     uint32_t apic_id;
     enum vcpu_status status;
 
     // Written by the vCPU itself:
     uint32_t arrived;           // visits that it began
+    bool examined;              // the rest holds, but for the warp test's
     uint32_t differences;       // rows that are not as on CPU 0
     struct vcpu_row difference; // the first of them, with this vCPU's words
     bool has_tsc_adjust;
     uint64_t tsc_adjust; // IA32_TSC_ADJUST
-    uint64_t reads;      // of the warp test
-    uint64_t warps;      // of those that found an earlier TSC than another vCPU had read before
+    bool has_platform_info;
+    uint64_t platform_info; // MSR_PLATFORM_INFO
+    struct {
+        uint64_t millihertz, granularity_millihertz; // 0: none
+    } stated[VCPU_SOURCES];
+    _Alignas(32) struct pvclock_time area; // KVM writes there
+    struct pvclock_time pvclock;           // a copy, where a rate is stated
+    uint64_t pvclock_tsc;                  // read just after it
+    uint64_t reads;                        // of the warp test
+    uint64_t warps; // of those that found an earlier TSC than another vCPU had read before
     uint64_t warp_cycles;
     uint64_t fault_rip;
     uint32_t fault_vector;
     bool faulted;
+    bool overflow; // of its stack
 
     struct skew first, second; // before and after the window
     bool measured;             // the rest holds
@@ -58,6 +85,12 @@ struct vcpu {
     int64_t rate_low_ppb, rate_high_ppb; // by which it runs faster
     enum verdict verdict;
     const char *reason; // where it is not ok, else ""
+
+    enum vcpu_claims claims;
+    unsigned claims_source; // the one to which `claims` is due, where it is not SAME or NONE
+    bool clock_known;       // by how much the pvclock that it reads is ahead of CPU 0's:
+    int64_t clock_low_ns, clock_high_ns;
+    bool clock_off; // by more than skew=
 };
 
 struct smp {
@@ -70,7 +103,8 @@ struct smp {
     uint64_t start_cycles; // until the last one had come and compared itself
     uint64_t spent_cycles; // all that this file's functions took
     size_t rows;           // CPUID leaves and MSRs compared
-    uint64_t limit_cycles; // skew=, UINT64_MAX where the TSC's rate is not known
+    uint64_t skew_ns;      // skew=
+    uint64_t limit_cycles; // the same, UINT64_MAX where the TSC's rate is not known
     uint64_t warp_cycles;  // the largest warp
     uint64_t warps, reads; // of all vCPUs
     size_t warp_vcpus;     // that took part
@@ -88,14 +122,21 @@ void smp_finish(struct smp *out, const struct options *options,
                 const struct measurement *measurement);
 
 // Was the exception whose frame lies at `stack` raised by one of the other vCPUs? Then it is noted
-// for that vCPU, which is to be halted.
-bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip);
+// for that vCPU, which is to be halted. `address`: of a page fault.
+bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip, uint64_t address);
 
 // From here: what kernel/smp*.c share.
 
 // kernel/smp_rows.c
 size_t smp_rows_collect(const struct platform *platform); // reads them on CPU 0; gives how many
 void smp_rows_compare(struct vcpu *vcpu);                 // by the vCPU itself
+
+// kernel/smp_claims.c
+void smp_claims_start(const struct platform *platform); // on CPU 0
+void smp_claims_collect(struct vcpu *vcpu);             // by the vCPU itself
+// On CPU 0, once the vCPU has its verdict.
+void smp_claims_judge(struct vcpu *vcpu, const struct vcpu *first, const struct options *options,
+                      const struct measurement *measurement);
 
 // kernel/smp.c: begins a visit of vCPU `index`, on which `what` runs. It has come when its
 // `arrived` has counted up: false if it does not come.

@@ -117,11 +117,26 @@ size_t smp_rows_collect(const struct platform *platform)
     return row_count;
 }
 
+static void keep_msr(struct vcpu *vcpu, const struct vcpu_row *row)
+{
+    uint64_t value = (uint64_t)row->words.edx << 32 | row->words.eax;
+
+    if (row->leaf == MSR_PLATFORM_INFO) {
+        vcpu->has_platform_info = true;
+        vcpu->platform_info = value;
+    } else if (row->leaf == MSR_HYPERV_TSC && value <= CLAIM_MILLIHERTZ_MAX / 1000) {
+        vcpu->stated[VCPU_HYPERV_MSR].millihertz = value * 1000;
+        vcpu->stated[VCPU_HYPERV_MSR].granularity_millihertz = 1000;
+    }
+}
+
 void smp_rows_compare(struct vcpu *vcpu)
 {
     vcpu->has_tsc_adjust = has_tsc_adjust && machine_rdmsr(MSR_TSC_ADJUST, &vcpu->tsc_adjust);
     for (size_t i = 0; i < row_count; i++) {
         struct vcpu_row here = read_row(&rows[i]);
+        if (here.msr && here.readable)
+            keep_msr(vcpu, &here);
         if (here.readable == rows[i].readable && cpuid_equal(here.words, rows[i].words))
             continue;
         if (!vcpu->differences++)

@@ -8,6 +8,7 @@
 #include "kernel/leave.h"
 #include "kernel/report/emit.h"
 #include "kernel/smp.h"
+#include "kernel/wake.h"
 #include "lib/text.h"
 
 // What boot/traps.asm pushes, lowest address first.
@@ -145,12 +146,14 @@ void trap_handle(struct trap_frame *frame)
 
     if ((frame->vector == GENERAL_PROTECTION || frame->vector == INVALID_OPCODE) && recover(frame))
         return;
+    if (frame->vector >= EXCEPTIONS && wake_take(&frame->rflags))
+        return;
     if (machine_resume.rip) { // the machine is being left, and there are other ways
         frame->rip = machine_resume.rip;
         frame->rsp = machine_resume.rsp;
         return;
     }
-    if (smp_take_fault((uint64_t)frame, frame->vector, frame->rip))
+    if (smp_take_fault((uint64_t)frame, frame->vector, frame->rip, fault_address))
         machine_halt();
     // A second fault came from the report of the first, a third from leaving.
     faults++;

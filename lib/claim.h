@@ -25,6 +25,12 @@ struct claim {
     char reason[128];                // absent: why. Present: what the value rests on, or ""
 };
 
+// |ppb|.
+static inline uint64_t ppb_size(int64_t ppb)
+{
+    return ppb < 0 ? -(uint64_t)ppb : (uint64_t)ppb;
+}
+
 enum verdict { VERDICT_OK, VERDICT_OFF, VERDICT_INCONCLUSIVE };
 const char *verdict_word(enum verdict verdict); // "ok", "off", "inconclusive"
 

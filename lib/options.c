@@ -86,7 +86,7 @@ static bool on_off(struct span value, bool *on)
 // --- Assertions
 
 #define CLAIM_WORDS "ok|off|inconclusive|absent"
-#define CLOCK_WORDS "live|coarse|absent|dead|stuck|backwards|disabled|unused"
+#define CLOCK_WORDS "live|coarse|absent|dead|stuck|backwards|disabled|slow|unused"
 #define CHECK_WORDS "pass|fail|skip"
 
 static const struct assertion {
@@ -317,11 +317,46 @@ static bool parse_skew(const struct parser *parser, struct span value)
     return span_number(value, durations, 0, SECOND, &parser->options->skew_ns);
 }
 
+static bool parse_sections(const struct parser *parser, struct span value)
+{
+    static const struct choice choices[] = {{"vcpus", SECTION_VCPUS},
+                                            {"costs", SECTION_COSTS},
+                                            {"disturbance", SECTION_DISTURBANCE},
+                                            {"halt", SECTION_HALT},
+                                            {"load", SECTION_LOAD},
+                                            {"all", SECTIONS_ALL},
+                                            {"none", 0},
+                                            {NULL, 0}};
+    // A list that begins with a sign changes the default, any other one replaces it.
+    bool changes = span_begins(value, "+") || span_begins(value, "-");
+    unsigned sections = changes ? SECTIONS_DEFAULT : 0;
+
+    while (value.start) {
+        struct span name = span_take(&value, ',');
+        bool removes = span_begins(name, "-");
+        unsigned chosen;
+        if (removes || span_begins(name, "+")) {
+            name.start++;
+            name.length--;
+        }
+        if (!choose(name, choices, &chosen))
+            return false;
+        sections = removes ? sections & ~chosen : sections | chosen;
+    }
+    parser->options->sections = sections;
+    return true;
+}
+
 static bool parse_fault(const struct parser *parser, struct span value)
 {
-    static const struct choice choices[] = {
-        {"none", FAULT_NONE}, {"de", FAULT_DE},       {"ud", FAULT_UD}, {"gp", FAULT_GP},
-        {"pf", FAULT_PF},     {"stack", FAULT_STACK}, {NULL, 0}};
+    static const struct choice choices[] = {{"none", FAULT_NONE},
+                                            {"de", FAULT_DE},
+                                            {"ud", FAULT_UD},
+                                            {"gp", FAULT_GP},
+                                            {"pf", FAULT_PF},
+                                            {"stack", FAULT_STACK},
+                                            {"vcpu-stack", FAULT_VCPU_STACK},
+                                            {NULL, 0}};
 
     return choose(value, choices, &parser->options->fault);
 }
@@ -355,7 +390,10 @@ static const struct key {
     {"checks", "on", "on, off or list", parse_checks},
     {"cpus", "all", "all, or how many vCPUs to examine, from 1 to 65536", parse_cpus},
     {"skew", "1us", "a duration such as 1us, from 0 to 1s", parse_skew},
-    {"fault", "none", "none, de, ud, gp, pf or stack", parse_fault},
+    {"sections", "vcpus,costs",
+     "a comma list of vcpus, costs, disturbance, halt, load, all and none, or of +NAME and -NAME",
+     parse_sections},
+    {"fault", "none", "none, de, ud, gp, pf, stack or vcpu-stack", parse_fault},
 };
 
 void options_default(struct options *options)

@@ -14,7 +14,25 @@
 enum option_exit { EXIT_AUTO, EXIT_QEMU, EXIT_ACPI, EXIT_RESET, EXIT_EFI, EXIT_HALT };
 enum option_stop { STOP_PRECISION, STOP_VERDICT };
 enum option_checks { CHECKS_ON, CHECKS_OFF, CHECKS_LIST };
-enum option_fault { FAULT_NONE, FAULT_DE, FAULT_UD, FAULT_GP, FAULT_PF, FAULT_STACK };
+
+// Parts of the report that can be asked for, each a bit of options.sections.
+#define SECTION_VCPUS       1u
+#define SECTION_COSTS       2u
+#define SECTION_DISTURBANCE 4u
+#define SECTION_HALT        8u
+#define SECTION_LOAD        16u
+#define SECTIONS_DEFAULT    (SECTION_VCPUS | SECTION_COSTS)
+#define SECTIONS_ALL        31u
+
+enum option_fault {
+    FAULT_NONE,
+    FAULT_DE,
+    FAULT_UD,
+    FAULT_GP,
+    FAULT_PF,
+    FAULT_STACK,
+    FAULT_VCPU_STACK
+};
 
 // One `expect=` assertion: kind is the word before the first colon (vendor, boot, tsc, claim,
 // clock, check), subject and value what follows. `expect=claim:leaf-0x15:ok` has subject
@@ -59,6 +77,7 @@ struct options {
     enum option_checks checks;
     unsigned cpus;           // vCPUs to examine, CPU 0 included: 1 to 65536; 0: all
     uint64_t skew_ns;        // a vCPU whose TSC is further from CPU 0's is off
+    unsigned sections;       // SECTION_* bits
     enum option_fault fault; // raise this exception after the banner, to see the exception report
     struct option_error errors[OPTION_ERRORS_MAX];
     size_t error_count;                   // may exceed OPTION_ERRORS_MAX; the rest were dropped

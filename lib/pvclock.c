@@ -40,3 +40,17 @@ uint64_t pvclock_millihertz(uint32_t mul, int8_t shift, uint64_t *granularity)
     *granularity = rate / mul + 1;
     return rate;
 }
+
+uint64_t pvclock_ns(const struct pvclock_time *time, uint64_t tsc)
+{
+    uint64_t since = tsc - time->tsc_timestamp;
+    bool before = since >> 63;
+    uint64_t cycles = before ? 0 - since : since;
+    unsigned left = time->shift > 0 ? (unsigned)time->shift : 0;
+    unsigned right = time->shift < 0 ? (unsigned)-time->shift : 0;
+    // Below 2^(63 + 31 + 32).
+    uint128 product = (uint128)(cycles >> right) * (1ull << left) * time->mul;
+    uint64_t ns = (uint64_t)(product >> 32);
+
+    return before ? time->system_time - ns : time->system_time + ns;
+}

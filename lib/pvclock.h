@@ -29,3 +29,7 @@ bool pvclock_copy(const volatile struct pvclock_time *page, struct pvclock_time 
 // 0 where mul is 0 or shift lies outside -32..31. *granularity: what one step of mul makes, in mHz,
 // rounded up.
 uint64_t pvclock_millihertz(uint32_t mul, int8_t shift, uint64_t *granularity);
+
+// The clock's time in ns when the TSC is `tsc`, before or after the page's own moment; wraps. For
+// pages whose mul and shift state a rate.
+uint64_t pvclock_ns(const struct pvclock_time *time, uint64_t tsc);

@@ -75,7 +75,7 @@ bool skew_rate(const struct skew *first, const struct skew *second, int64_t *low
 {
     return first->exchanges && second->exchanges &&
            slope(first->high, second->low, false, low_ppb) &&
-           slope(first->low, second->high, true, high_ppb);
+           slope(first->low, second->high, true, high_ppb) && *low_ppb <= *high_ppb;
 }
 
 enum verdict skew_judge(int64_t low, int64_t high, uint64_t limit)

@@ -40,7 +40,8 @@ struct skew_offset skew_join(const struct skew *first, const struct skew *second
 
 // By how many ppb the other TSC runs faster than ours: each bound of a block proves something about
 // the offset at its own moment, and the later block is held against the earlier one. Rounded
-// outwards, saturating at +-10^18. False if the blocks overlap in time or one of them is empty.
+// outwards, saturating at +-10^18. False if the blocks overlap in time, one of them is empty, or no
+// constant rate explains them.
 bool skew_rate(const struct skew *first, const struct skew *second, int64_t *low_ppb,
                int64_t *high_ppb);
 

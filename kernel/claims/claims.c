@@ -14,10 +14,8 @@ size_t claims_collect(const struct platform *platform, struct claim *out, size_t
     return count;
 }
 
-static void claim_reason(struct claim *claim, const char *format, __builtin_va_list arguments)
-    __attribute__((format(printf, 2, 0)));
-
-static void claim_reason(struct claim *claim, const char *format, __builtin_va_list arguments)
+__attribute__((format(printf, 2, 0))) static void
+claim_reason(struct claim *claim, const char *format, __builtin_va_list arguments)
 {
     struct text text;
 
@@ -46,14 +44,10 @@ size_t claim_foreign(struct claim *claim, size_t max, const char *source, bool n
     return 1;
 }
 
-static void claim_fill(struct claim *claim, const char *source, enum claim_clock clock,
-                       bool nominal, uint64_t millihertz, uint64_t granularity_millihertz,
-                       const char *format, __builtin_va_list arguments)
-    __attribute__((format(printf, 7, 0)));
-
-static void claim_fill(struct claim *claim, const char *source, enum claim_clock clock,
-                       bool nominal, uint64_t millihertz, uint64_t granularity_millihertz,
-                       const char *format, __builtin_va_list arguments)
+__attribute__((format(printf, 7, 0))) static void
+claim_fill(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
+           uint64_t millihertz, uint64_t granularity_millihertz, const char *format,
+           __builtin_va_list arguments)
 {
     *claim = (struct claim){
         .source = source,

@@ -1,4 +1,4 @@
-#include "kernel/clock.h"
+#include "kernel/measure.h"
 
 extern const struct reference_clock clock_pit, clock_hpet, clock_pmtimer, clock_lapic, clock_rtc,
     clock_hyperv_refcount, clock_pvclock;
@@ -16,6 +16,9 @@ const struct reference_clock *const clock_table[] = {
 
 const char *const clock_names[] = {"pit",     "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount",
                                    "pvclock", NULL};
+
+_Static_assert(ARRAY_SIZE(clock_table) - 1 <= CLOCKS_MAX, "kernel/measure.h has too little room");
+_Static_assert(ARRAY_SIZE(clock_names) == ARRAY_SIZE(clock_table), "a clock lacks its name");
 
 const char *clock_status_word(enum clock_status status)
 {

@@ -137,7 +137,7 @@ static void compare_claim(struct agreement *agreement, const struct claim *claim
             continue;
         struct comparison comparison = claim_compare(claim, b);
         int64_t ppb = comparison.difference_ppb;
-        uint64_t size = (uint64_t)(ppb < 0 ? -ppb : ppb);
+        uint64_t size = ppb_size(ppb);
         write_comparison(claim, b, comparison);
         if (!comparison.agree && apart++ == 0) {
             other = b;

@@ -1,6 +1,7 @@
 #include "kernel/report/emit.h"
 
 #include "kernel/console/console.h"
+#include "lib/rate.h"
 
 static struct {
     unsigned records;
@@ -101,6 +102,14 @@ void record_s64(const char *key, int64_t value)
     json_s64(&emit.json, key, value);
 }
 
+void record_ns(const char *key, uint64_t cycles, uint64_t millihertz)
+{
+    if (millihertz)
+        record_u64(key, rate_cycles_to_ns(cycles, millihertz));
+    else
+        record_null(key);
+}
+
 void record_decimal(const char *key, uint64_t value, unsigned scale)
 {
     json_decimal(&emit.json, key, value, scale);
@@ -127,16 +136,27 @@ unsigned emit_record_count(void)
 
 void emit_point(bool ok, const char *skip, const char *format, ...)
 {
-    char prefix[24];
-    char suffix[160];
+    char description[256], line[768];
+    struct text text;
     __builtin_va_list arguments;
 
     emit.points++;
-    text_print(prefix, sizeof(prefix), "%s %u - ", ok || skip ? "ok" : "not ok", emit.points);
-    text_print(suffix, sizeof(suffix), "%s%s\n", skip ? " # SKIP " : "", skip ? skip : "");
+    if (!console_wants(SINK_TAP))
+        return;
+    text_init(&text, description, sizeof(description));
     __builtin_va_start(arguments, format);
-    write_formatted(SINK_TAP, prefix, format, arguments, suffix);
+    text_vformat(&text, format, arguments);
     __builtin_va_end(arguments);
+    text_init(&text, line, sizeof(line));
+    text_format(&text, "%s %u - ", ok || skip ? "ok" : "not ok", emit.points);
+    // TAP 14, "Escaping": an unescaped '#' ends the description.
+    for (const char *at = description; *at; at++) {
+        if (*at == '#' || *at == '\\')
+            text_char(&text, '\\');
+        text_char(&text, *at);
+    }
+    text_format(&text, "%s%s\n", skip ? " # SKIP " : "", skip ? skip : "");
+    console_write(SINK_TAP, line, text.used);
 }
 
 void emit_diagnostic(const char *format, ...)

@@ -29,6 +29,8 @@ void record_bool(const char *key, bool value);
 void record_null(const char *key);
 void record_u64(const char *key, uint64_t value);
 void record_s64(const char *key, int64_t value);
+// Cycles of a clock of this rate as nanoseconds; null where the rate is 0.
+void record_ns(const char *key, uint64_t cycles, uint64_t millihertz);
 void record_decimal(const char *key, uint64_t value, unsigned scale);
 void record_word(const char *key, uint32_t value);
 void emit_record_end(void);

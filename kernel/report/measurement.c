@@ -11,17 +11,17 @@ void report_clocks(const struct measurement *measurement)
         const char *status = clock_status_word(run->status);
 
         if (run->status != CLOCK_LIVE && run->status != CLOCK_COARSE) {
-            emit_text("  %-8s %-9s %s\n", run->clock->name, status, run->reason);
+            emit_text("  %-15s %-9s %s\n", run->clock->name, status, run->reason);
             continue;
         }
         if (run->info.nominal.numerator)
             text_decimal(megahertz, rate_millihertz(run->info.nominal), 9, 6);
         else
             text_print(megahertz, sizeof(megahertz), "no rate known");
-        emit_text("  %-8s %-9s %13s%s  %2u bits, %s\n", run->clock->name, status, megahertz,
+        emit_text("  %-15s %-9s%12s%s  %2u bits, %s\n", run->clock->name, status, megahertz,
                   run->info.nominal.numerator ? " MHz" : "    ", run->info.bits, run->info.detail);
         if (run->reason[0])
-            emit_text("                     %s\n", run->reason);
+            emit_text("%27s%s\n", "", run->reason);
     }
 }
 
@@ -192,26 +192,33 @@ static void record_measurements(const struct measurement *measurement)
     record_row(&row);
 }
 
+// Whole ppm where thousandths would not fit into the column.
+static const char *ppm(char out[DECIMAL_SIZE], uint64_t ppb)
+{
+    return text_decimal(out, ppb, 3, ppb < 9999999 ? 3 : 0);
+}
+
 static void write_row(const struct row *row)
 {
     char low[DECIMAL_SIZE], high[DECIMAL_SIZE], estimate[DECIMAL_SIZE];
     char half[DECIMAL_SIZE], raw[DECIMAL_SIZE] = "-", limit[DECIMAL_SIZE];
 
     if (row->raw)
-        text_decimal(raw, rate_half_width_ppb(*row->raw), 3, 3);
-    emit_text("  %-10s %7llu %11s  %11s..%-11s %8s %8s %8s %8llu\n", row->clock,
+        ppm(raw, rate_half_width_ppb(*row->raw));
+    emit_text("  %-15s %7llu %11s  %11s..%-11s %8s %8s %8s %8llu\n", row->clock,
               (unsigned long long)row->samples, text_decimal(estimate, row->rate->estimate, 9, 6),
               text_decimal(low, row->rate->low, 9, 6), text_decimal(high, row->rate->high, 9, 6),
-              text_decimal(half, rate_half_width_ppb(*row->rate), 3, 3), raw,
-              text_decimal(limit, row->limit_ppb, 3, 3), (unsigned long long)row->defect_ns);
+              ppm(half, rate_half_width_ppb(*row->rate)), raw, ppm(limit, row->limit_ppb),
+              (unsigned long long)row->defect_ns);
 }
 
 static void write_rows(const struct measurement *measurement)
 {
     struct row row;
 
-    emit_text("  clock      samples    estimate  proven TSC rate in MHz     +-ppm  raw +-    limit"
-              " defect/ns\n");
+    emit_text(
+        "  clock           samples    estimate  proven TSC rate in MHz     +-ppm  raw +-    limit"
+        " defect/ns\n");
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
         if (!run->sampled)
@@ -220,7 +227,7 @@ static void write_rows(const struct measurement *measurement)
         if (row.rate)
             write_row(&row);
         else
-            emit_text("  %-10s %7llu  %s\n", run->clock->name,
+            emit_text("  %-15s %7llu  %s\n", run->clock->name,
                       (unsigned long long)run->track.samples,
                       !run->info.nominal.numerator ? "it has no nominal rate: it is measured below"
                       : run->result == MEASUREMENT_EMPTY
@@ -240,7 +247,7 @@ static void write_brackets(const struct measurement *measurement)
         const struct histogram *widths = &run->track.widths;
         if (!run->sampled)
             continue;
-        emit_text("  %-8s                    %11llu %9llu %9llu %9llu\n", run->clock->name,
+        emit_text("  %-28s%11llu %9llu %9llu %9llu\n", run->clock->name,
                   (unsigned long long)to_ns(measurement, widths->minimum),
                   (unsigned long long)to_ns(measurement, histogram_quantile(widths, 500)),
                   (unsigned long long)to_ns(measurement, histogram_quantile(widths, 990)),

@@ -3,15 +3,19 @@
 #pragma once
 
 #include "kernel/audit.h"
+#include "kernel/costs.h"
+#include "kernel/disturbance.h"
 #include "kernel/judge.h"
 #include "kernel/measure.h"
 #include "kernel/monitor.h"
 #include "kernel/platform.h"
+#include "kernel/states.h"
 
 // report/platform.c
 void report_banner(const struct boot_info *boot);
 void report_options(const struct options *options);
-// The memory that the map lists, to the nearest MiB: firmware keeps some of the last one for itself.
+// The memory that the map lists, to the nearest MiB: firmware keeps some of the last
+// one for itself.
 unsigned report_memory_mib(const struct platform *platform);
 void report_platform(const struct platform *platform, uint64_t start_tsc);
 void report_sinks(void);
@@ -48,6 +52,15 @@ void report_audit(const struct audit *audit, bool list, bool strict);
 
 // report/vcpus.c
 void report_vcpus(const struct smp *smp, const struct measurement *measurement);
+
+// report/costs.c. `millihertz`: the TSC's rate, 0 where it is not known.
+void report_costs(const struct costs *costs, uint64_t millihertz);
+
+// report/disturbance.c, likewise
+void report_disturbance(const struct disturbance *disturbance, uint64_t millihertz);
+
+// report/states.c
+void report_states(const struct states *states);
 
 // report/page.c: the summary for screens, before report_end
 void report_page(const struct platform *platform, const struct judged *judged,

@@ -32,6 +32,9 @@ def _row(image: Path, accel: str, count: int, problems: list[str]) -> dict[str, 
         "width_ns": [float(r["offset_high_ns"] - r["offset_low_ns"]) for r in vcpus],
         # No enclosure of one exchange is narrower; one of many may be, by luck on either way.
         "exchange_ns": [float(r["exchange_min_ns"]) for r in vcpus],
+        "ratio": [
+            (r["offset_high_ns"] - r["offset_low_ns"]) / max(r["exchange_min_ns"], 1) for r in vcpus
+        ],
         "ok": sum(record["verdict"] == "ok" for record in vcpus),
         "excluded": sum(not r["offset_low_cycles"] <= 0 <= r["offset_high_cycles"] for r in vcpus),
     }
@@ -41,7 +44,7 @@ def text(rows: list[dict[str, Any]]) -> str:
     """In QEMU all vCPUs have one TSC: an enclosure that excludes 0 is wrong."""
     return table(
         ("vCPUs", "started, ms", "all of it, ms", "QEMU start to exit, ms", "enclosure, ns wide",
-         "fastest exchange, ns", "proven within 1 us", "0 inside"),
+         "fastest exchange, ns", "width / exchange", "proven within 1 us", "0 inside"),
         [
             (
                 str(row["vcpus"]),
@@ -50,6 +53,7 @@ def text(rows: list[dict[str, Any]]) -> str:
                 spread(row["end_ms"]),
                 spread(row["width_ns"], 0),
                 spread(row["exchange_ns"], 0),
+                spread(row["ratio"], 2),
                 f"{row['ok']}/{len(row['width_ns'])}",
                 f"{len(row['width_ns']) - row['excluded']}/{len(row['width_ns'])}",
             )

@@ -43,6 +43,12 @@ def test_default_boot():
     assert run.records.measurement("all")["estimate_hz"] > 0
     identity = run.records.records("identity")[0]
     assert (identity["conclusion"], identity["confidence"]) == ("QEMU TCG", "high")
+    # The other vCPU starts in the page that was asked of the firmware, and ExitBootServices has not
+    # left it to run where that is.
+    assert run.records.records("vcpus")[0]["up"] == 2
+    other = run.records.records("vcpu")[1]
+    assert other["status"] == "up" and other["differences"] == 0, other
+    assert other["offset_low_cycles"] <= 0 <= other["offset_high_cycles"]
 
 
 def test_old_chipset_without_a_file():

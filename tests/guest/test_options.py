@@ -5,49 +5,53 @@ import re
 
 import pytest
 
-from qemu import FAIL, PASS, boot, screen
+from qemu import FAIL, PASS, ROOT, boot, screen
 
 SHORT = "window=50ms"
 
-# One wrong word for each option, and one for each way to be no option at all.
+KEYS = re.findall(r'^    \{"([a-z0-9]+)", "', (ROOT / "lib/options.c").read_text(), re.MULTILINE)
+ERRORS_LISTED = 16  # by a report: OPTION_ERRORS_MAX
+
+# What one boot is given: no key twice, since a repetition is an error of its own.
 WRONG = [
-    "window=soon",
-    "window=0",
-    "window=100",
-    "window=99999h",
-    "precision=fine",
-    "tolerance=-1ppm",
-    "stop=never",
-    "clocks=sundial",
-    "clocks=",
-    "com1=xml",
-    "com2=tap+json",
-    "debugcon=loud",
-    "screen=on",
-    "expect=luck",
-    "expect=colour:red",
-    "expect=tsc:fast",
-    "expect=claim:leaf-0x40000010:perhaps",
-    "exit=stage-left",
-    "strict=maybe",
-    "scan=deep",
-    "fault=nmi",
-    "WINDOW=10ms",
-    "window",
-    "=5",
-    "windows=10ms",
-]
+    ["window=soon", "precision=fine", "tolerance=-1ppm", "stop=never", "clocks=sundial", "com1=xml",
+     "com2=tap+json", "debugcon=loud", "screen=on", "expect=luck", "exit=stage-left", "strict=maybe",
+     "scan=deep", "fault=nmi", "checks=some", "cpus=0"],
+    ["window=0", "clocks=", "expect=colour:red", "WINDOW=10ms", "=5", "windows=10ms", "skew=2s",
+     "cpus=65537", "tolerance=0ppb", "com3=on", "com4=auto", "pciserial=yes", "precision=1%"],
+    ["window=100", "expect=tsc:fast", "words"],
+    ["window=99999h", "expect=claim:leaf-0x40000010:perhaps", "window"],
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("word", WRONG)
-def test_a_wrong_word_fails_by_name(word):
-    # The first word has no '=' and is dropped, as a loader's file name is.
-    run = boot(options=f"{SHORT} {word}")
+@pytest.mark.parametrize("words", WRONG)
+def test_wrong_words_fail_by_name(words):
+    # A line's first word, if it has no '=', is dropped, as a loader's file name is.
+    run = boot(options=" ".join([SHORT, *words]))
     assert run.status == FAIL
-    naming = [text for text in run.notes("error") if f'"{word}"' in text]
-    assert len(naming) == 1
-    assert "expected" in naming[0]
-    assert f'"{word}"' in run.last_line
+    errors = run.notes("error")
+    assert len(errors) == len(words)
+    for word, error in zip(words, errors):
+        assert error.startswith(f'option "{word}": expected ')
+        assert "; using " in error
+    assert f'"{words[0]}"' in run.last_line
+
+
+def test_the_document_has_every_key_and_every_word_of_loaders():
+    document = (ROOT / "docs/options.md").read_text()
+    source = (ROOT / "kernel/boot_protocol.c").read_text()
+    words = re.findall(r'^    "([^"]+)",$', source, re.MULTILINE)
+    assert len(words) > 20
+    assert [word for word in KEYS + words if f"`{word}`" not in document] == []
+
+
+def test_each_key_with_a_wrong_value():
+    assert len(KEYS) >= 20
+    for first in range(0, len(KEYS), ERRORS_LISTED):
+        keys = KEYS[first : first + ERRORS_LISTED]
+        run = boot(options=" ".join([SHORT, *(f"{key}=?" for key in keys)]))
+        assert run.status == FAIL
+        assert [re.search('"(.*?)=', error)[1] for error in run.notes("error")] == keys
 
 
 def test_every_wrong_word_is_named():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qemu import PASS, boot
+from qemu import FAIL, PASS, boot
 
 SHORT = "window=50ms"
 
@@ -88,6 +88,20 @@ def test_as_many_as_asked_for():
     assert run.records.records("vcpus")[0]["listed"] == 8
 
 
+def test_a_stack_overflow():
+    """A guard page below each stack, and another stack to report it on: the others go on."""
+    run = boot(smp=4, options=f"{SHORT} fault=vcpu-stack")
+    assert run.status == FAIL
+    assert run.last_line.startswith("FAIL: vCPU 1 raised CPU exception 14")
+    first, *others = run.records.records("vcpu")[1:]
+    assert first["status"] == "faulted"
+    assert first["reason"].startswith("CPU exception 14 (stack overflow) at rip 0x")
+    for vcpu in others:
+        assert vcpu["status"] == "up"
+        assert vcpu["offset_low_cycles"] <= 0 <= vcpu["offset_high_cycles"]
+    assert run.records.records("warp")[0]["vcpus"] == 3
+
+
 def test_without_a_local_apic():
     run = boot(smp=2, cpu="max,-apic", options=SHORT)
     assert run.records.records("vcpu") == []
@@ -96,3 +110,16 @@ def test_without_a_local_apic():
 
 def test_kvm(kvm_pair_run):
     check(kvm_pair_run, 2)
+
+
+def test_the_clock_that_kvm_gives_to_each(kvm_pair_run):
+    """Both vCPUs have a page of KVM's clock, and it is one clock."""
+    claim = kvm_pair_run.records.claim("pvclock")
+    assert claim["status"] == "present"
+    first, second = kvm_pair_run.records.records("vcpu")
+    assert first["pvclock_hz"] == second["pvclock_hz"] == claim["hz"]
+    assert second["claims"] == "same"
+    assert second["pvclock_stable"] is ("stable" in claim["reason"])
+    if second["pvclock_stable"]:
+        assert second["pvclock_low_ns"] <= 0 <= second["pvclock_high_ns"]
+    assert "  pvclock: one rate for all; " in kvm_pair_run.text

@@ -138,6 +138,7 @@ struct sim_config sim_default(void)
         .memory_mib = 128,
         .tsc = sim_clock_of(SIM_TSC_HZ, 1),
         .pit = {.clock = sim_clock_of(SIM_PIT_NOMINAL), .has_port_61 = true, .gate_ignored = true},
+        .pic = true,
         .hpet = {.clock = sim_clock_of(100000000, 1),
                  .address = 0xfed00000,
                  .period_fs = 10000000,

@@ -30,6 +30,11 @@ uint64_t machine_cr2(void)
     return page_fault_at;
 }
 
+void exception_interrupt(void)
+{
+    raise(EXCEPTIONS, 0);
+}
+
 void machine_raise_de(void)
 {
     raise(DIVIDE_ERROR, 0);
@@ -50,16 +55,25 @@ void machine_raise_pf(void)
     raise(PAGE_FAULT, 0x7f0000001000);
 }
 
-void machine_raise_stack(void)
+static void raise_on_vcpu(unsigned vector, uint64_t address)
 {
-    raise(PAGE_FAULT, (uint64_t)stack_guard + PAGE_SIZE - 8);
+    uint8_t *end = vcpus_stack() + 2 * PAGE_SIZE;
+    struct trap_frame *frame = (struct trap_frame *)(void *)(end - sizeof(*frame));
+
+    page_fault_at = address;
+    *frame = (struct trap_frame){.vector = vector, .rip = 0x100456, .cs = 8, .rflags = 2};
+    trap_handle(frame);
 }
 
-// cppcheck-suppress constParameter ; the frame is written there
-void exception_on_vcpu(uint8_t *stack_top)
+void machine_raise_stack(void)
 {
-    struct trap_frame *frame = (struct trap_frame *)(void *)(stack_top - sizeof(*frame));
+    if (vcpus_current())
+        raise_on_vcpu(PAGE_FAULT, (uint64_t)vcpus_stack() + PAGE_SIZE - 8);
+    else
+        raise(PAGE_FAULT, (uint64_t)stack_guard + PAGE_SIZE - 8);
+}
 
-    *frame = (struct trap_frame){.vector = INVALID_OPCODE, .rip = 0x100456, .cs = 8, .rflags = 2};
-    trap_handle(frame);
+void exception_on_vcpu(void)
+{
+    raise_on_vcpu(INVALID_OPCODE, 0);
 }

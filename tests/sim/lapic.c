@@ -8,6 +8,7 @@
 #define ID            0x020
 #define VERSION       0x030
 #define SPURIOUS      0x0f0
+#define END           0x0b0
 #define LVT_TIMER     0x320
 #define MODE(lvt)     ((lvt) >> 17 & 3)
 #define MODE_PERIODIC 1
@@ -115,16 +116,18 @@ void lapic_write(uint32_t offset, uint32_t value)
         sim.lapic_spurious = value;
         break;
     case LVT_TIMER:
-        if (!(value >> 16 & 1))
-            sim_violation("the LAPIC timer was not masked", offset, value);
         sim.lapic_lvt_timer = value;
         break;
     case INITIAL_COUNT:
         sim.lapic_initial = value;
+        sim.lapic_delivered = 0;
         sim.lapic_started = oscillator_phase(&sim.lapic_clock, sim.now_fs);
         break;
     case DIVIDE:
         sim.lapic_divide = value;
+        break;
+    case END:
+        sim.lapic_in_service = false;
         break;
     case COMMAND_HIGH:
         sim.lapic_command_high = value;
@@ -135,4 +138,39 @@ void lapic_write(uint32_t offset, uint32_t value)
     default:
         sim_violation("write to a LAPIC register that the design does not use", offset, value);
     }
+}
+
+// How often the timer has reached its end since it was started.
+static uint64_t periods(void)
+{
+    uint128 since = oscillator_phase(&sim.lapic_clock, sim.now_fs) - sim.lapic_started;
+
+    if (!sim.lapic_initial || sim.config->lapic.clock.fault)
+        return 0;
+    uint64_t count = (uint64_t)((since >> 64) / divisor()) / sim.lapic_initial;
+    return MODE(sim.lapic_lvt_timer) == MODE_PERIODIC || !count ? count : 1;
+}
+
+bool lapic_pending(void)
+{
+    const struct sim_lapic *config = &sim.config->lapic;
+
+    if (sim.lapic_lvt_timer >> 16 & 1 || config->no_interrupt || (config->halts && sim.halted))
+        return false;
+    if (MODE(sim.lapic_lvt_timer) == MODE_DEADLINE)
+        return sim.deadline && sim_tsc() + (config->early ? 100000 : 0) >= sim.deadline;
+    return !config->deadline_only && periods() > sim.lapic_delivered;
+}
+
+void lapic_take(void)
+{
+    if ((sim.lapic_lvt_timer & 0xff) < 32)
+        sim_violation("an interrupt with the vector of an exception", 0x320, sim.lapic_lvt_timer);
+    if (sim.lapic_in_service)
+        sim_violation("the LAPIC's interrupt was not ended", 0xb0, 0);
+    if (MODE(sim.lapic_lvt_timer) == MODE_DEADLINE)
+        sim.deadline = 0;
+    else
+        sim.lapic_delivered = periods();
+    sim.lapic_in_service = true;
 }

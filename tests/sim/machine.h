@@ -52,12 +52,22 @@ void machine_bracket_out8(uint8_t port, uint8_t byte, struct bracket *out);
 void machine_bracket_msr(uint32_t msr, struct bracket *out);
 void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out);
 
+void machine_bracket_nothing(struct bracket *out);
+void machine_bracket_bare(struct bracket *out);
+#define MACHINE_NOPS 16
+void machine_bracket_nops(struct bracket *out);
+void machine_bracket_cpuid(uint32_t leaf, struct bracket *out);
+void machine_bracket_rdtscp(struct bracket *out);
+
 extern struct machine_resume {
     uint64_t rip, rsp;
 } machine_resume;
 void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 
 uint64_t machine_cr2(void);
+void machine_take_interrupts(void);
+void machine_sleep(void);
+void machine_work(uint32_t rounds);
 _Noreturn void machine_halt(void);
 
 struct machine_vcpus {

@@ -74,6 +74,14 @@ struct model {
     uint8_t rtc_index;
     bool pvclock_written;
     uint64_t rtc_periods; // of the periodic flag, up to its last reading
+    uint128 tsc_lost;     // phase by which it is behind its oscillator
+    struct {
+        uint8_t mask, words; // words: how many of the four ICWs have come
+        bool in_service;
+    } pics[2];
+    uint64_t pit_delivered, lapic_delivered; // periods of which the interrupt was delivered
+    uint64_t deadline;
+    bool lapic_in_service, halted;
     bool hpet_counting;
     uint16_t fw_cfg_key;
     uint32_t fw_cfg_at;
@@ -96,8 +104,13 @@ _Noreturn void vcpus_stop(void);
 void vcpus_leave(enum sim_exit exit, uint32_t value);
 // A command comes out of CPU 0's APIC.
 void vcpus_command(uint32_t apic_id, uint32_t command);
-// exceptions.c: #UD on a vCPU whose stack ends here.
-void exception_on_vcpu(uint8_t *stack_top);
+// What the kernel keeps for the current vCPU's stack, not CPU 0's: two pages, the lower one a
+// guard.
+uint8_t *vcpus_stack(void);
+// exceptions.c: #UD on the current vCPU.
+void exception_on_vcpu(void);
+// exceptions.c: an interrupt of any vector.
+void exception_interrupt(void);
 
 // sim.c: time and the run.
 
@@ -106,6 +119,7 @@ void sim_operation(void);
 // Lets time pass before, or after, the instant at which an access takes effect.
 void sim_before(enum sim_access access);
 void sim_after(enum sim_access access);
+void sim_pass_ns(uint32_t ns);
 uint64_t sim_exponential(uint64_t mean);
 void sim_violation(const char *what, uint64_t address, uint64_t value);
 _Noreturn void sim_leave(enum sim_exit exit, uint32_t value);
@@ -135,6 +149,13 @@ void pci_config_write(uint16_t port, uint32_t value);
 void hpet_reset(void);
 uint32_t hpet_read(uint32_t offset);
 void hpet_write(uint32_t offset, uint32_t value);
+// interrupts.c
+void interrupts_reset(void);
+uint32_t pic_read(uint16_t port);
+void pic_write(uint16_t port, uint32_t value);
+// lapic.c: is its timer's interrupt pending? It is taken when the CPU lets it in.
+bool lapic_pending(void);
+void lapic_take(void);
 void lapic_reset(void);
 bool lapic_is_x2apic(void);
 uint32_t lapic_read(uint32_t offset);
@@ -158,6 +179,8 @@ struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf);
 // paravirt.c: what hypervisors offer their guests. Reading and writing give false for MSRs of
 // others.
 void paravirt_reset(void);
+// The host had something else to do.
+void paravirt_delay(uint64_t length_fs);
 bool paravirt_read_msr(uint32_t msr, uint64_t *value);
 bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok);
 

@@ -11,8 +11,44 @@
 #define MSR_PVCLOCK_OLD   0x12
 #define MSR_PVCLOCK       0x4b564d01
 #define MSR_REFERENCE_TSC 0x40000021
+#define MSR_STEAL_TIME    0x4b564d03
 #define MSR_ENABLE        1u
 #define PAGE_SIZE         4096
+
+// As KVM's struct kvm_steal_time begins.
+struct steal_time {
+    uint64_t steal;
+    uint32_t version, flags;
+};
+
+void paravirt_delay(uint64_t length_fs)
+{
+    const struct sim_steal *config = &sim.config->paravirt.steal;
+    uint64_t value = sim.result->left.steal;
+
+    if (!(value & MSR_ENABLE) || config->silent)
+        return;
+    struct steal_time *page =
+        (void *)(uintptr_t)(value & ~63ull); // NOLINT(performance-no-int-to-ptr)
+    page->version += 2;
+    page->steal += length_fs / FS_PER_NS * config->permille / 1000;
+}
+
+static bool write_steal(uint64_t value)
+{
+    const struct sim_steal *config = &sim.config->paravirt.steal;
+
+    if (!config->present)
+        return false;
+    if (value & 0x3e)
+        sim_violation("a reserved bit of the steal time's MSR", MSR_STEAL_TIME, value);
+    sim.result->left.steal = value;
+    paravirt_delay(0);
+    if (value & MSR_ENABLE && config->busy)
+        ((struct steal_time *)(uintptr_t)(value & ~63ull))->version |=
+            1; // NOLINT(performance-no-int-to-ptr)
+    return true;
+}
 
 void paravirt_reset(void)
 {
@@ -45,7 +81,9 @@ static void *guest_page(uint64_t address, uint64_t alignment, uint64_t length)
 
 static bool write_pvclock(uint32_t msr, uint64_t value)
 {
-    const struct sim_time_page *time = &sim.config->paravirt.pvclock;
+    const struct sim_vcpu *vcpu = &sim.config->vcpus[vcpus_current()];
+    const struct sim_time_page *time =
+        vcpu->own_pvclock ? &vcpu->pvclock : &sim.config->paravirt.pvclock;
 
     if (!time->present || (time->old_only && msr != MSR_PVCLOCK_OLD))
         return false;
@@ -53,8 +91,10 @@ static bool write_pvclock(uint32_t msr, uint64_t value)
     sim.result->left.pvclock_writes++;
     if (value & MSR_ENABLE) {
         struct pvclock_time *page = guest_page(value & ~(uint64_t)MSR_ENABLE, 4, sizeof(*page));
-        if (page)
+        if (page) {
             fill_time(page, time);
+            page->system_time += (uint64_t)vcpu->pvclock_ahead_ns;
+        }
     }
     return true;
 }
@@ -80,6 +120,9 @@ bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok)
     case MSR_PVCLOCK:
     case MSR_PVCLOCK_OLD:
         *ok = write_pvclock(msr, value);
+        return true;
+    case MSR_STEAL_TIME:
+        *ok = write_steal(value);
         return true;
     case MSR_REFERENCE_TSC:
         *ok = write_reference_tsc(value);

@@ -17,7 +17,11 @@ struct rule {
 static const struct rule rules[] = {
     {SPACE_PORT, 0x40, 0x43, READ, false, "an 8254 has no identification: its count must be read"},
     {SPACE_PORT, 0x40, 0x43, WRITE, false, "and must be started to be read"},
+    {SPACE_PORT, 0x20, 0x21, WRITE, false, "where the PIC is since the IBM PC: it must be masked"},
+    {SPACE_PORT, 0xa0, 0xa1, WRITE, false, "and the second one"},
+    {SPACE_PORT, 0x21, 0x21, READ, false, "its mask tells whether it is there"},
     {SPACE_PORT, 0x61, 0x61, READ, false, "reads have no effect; 0xff tells that it is absent"},
+    {SPACE_PORT, 0x80, 0x80, WRITE, false, "POST codes: system software writes there for a delay"},
     {SPACE_PORT, 0x5658, 0x5658, READ, true, "VMware's backdoor answers there, and QEMU's"},
     {SPACE_PORT, 0x70, 0x70, WRITE, false, "an index alone does nothing"},
     {SPACE_PORT, 0x71, 0x71, READ, false, "0xff tells that there is no CMOS clock"},

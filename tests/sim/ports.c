@@ -223,10 +223,17 @@ static void write_fw_cfg(uint16_t port, uint32_t value)
     fw_cfg_select((uint16_t)value);
 }
 
+static bool has_pic(void)
+{
+    return sim.config->pic;
+}
+
 // The devices at addresses that never change.
 static const struct port_device devices[] = {
     {0x40, 0x43, 1 << 1, has_pit, read_pit, write_pit},
     {0x61, 0x61, 1 << 1, has_port_61, read_pit, write_pit},
+    {0x20, 0x21, 1 << 1, has_pic, pic_read, pic_write},
+    {0xa0, 0xa1, 1 << 1, has_pic, pic_read, pic_write},
     {KEYBOARD, KEYBOARD, 1 << 1, has_keyboard_reset, read_keyboard, write_keyboard},
     {RTC_INDEX, RTC_INDEX + 1, 1 << 1, has_rtc, read_rtc, write_rtc},
     {DEBUGCON, DEBUGCON, 1 << 1, has_debugcon, read_debugcon, write_debugcon},

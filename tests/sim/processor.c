@@ -11,6 +11,7 @@
 #define MSR_REFERENCE_COUNT 0x40000020
 #define MSR_X2APIC_FIRST    0x800
 #define MSR_X2APIC_LAST     0x8ff
+#define MSR_DEADLINE        0x6e0
 #define MSR_TSC_ADJUST      0x3b
 #define MSR_X2APIC_ICR      0x830
 
@@ -121,6 +122,10 @@ bool msr_read(uint32_t msr, uint64_t *value)
         *value = sim_tsc();
         return true;
     }
+    if (vcpus_current() && msr && sim.config->vcpus[vcpus_current()].msr.index == msr) {
+        *value = sim.config->vcpus[vcpus_current()].msr.value;
+        return true;
+    }
     if (msr == MSR_TSC_ADJUST && vcpus_current()) {
         *value = sim.config->vcpus[vcpus_current()].tsc_adjust;
         return true;
@@ -180,6 +185,10 @@ bool msr_write(uint32_t msr, uint64_t value)
         return lapic_write_base(value);
     if (msr == MSR_PVCLOCK_OLD && sim.config->pvclock.fault != SIM_ABSENT) {
         write_pair(value);
+        return true;
+    }
+    if (msr == MSR_DEADLINE && has_lapic) {
+        sim.deadline = value;
         return true;
     }
     if (paravirt_write_msr(msr, value, &ok))

@@ -227,6 +227,15 @@ static void make_rtc(struct sim_config *config, uint64_t seed)
         rtc->clock.fault = (enum sim_fault)sim_random_range(&random, SIM_ABSENT, SIM_DEAD_ZEROS);
 }
 
+void random_set_window(struct random_machine *machine, unsigned ms)
+{
+    machine->window_ns = ms * 1000000ull;
+    // No section whose brackets would come after those of the window.
+    snprintf(machine->options, sizeof(machine->options), "window=%ums precision=0 sections=vcpus",
+             ms);
+    machine->config.options = machine->options;
+}
+
 void random_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms,
                     enum random_kind kind)
 {
@@ -265,9 +274,38 @@ void random_machine(struct random_machine *machine, uint64_t seed, unsigned wind
     }
     unsigned ms =
         (unsigned)sim_random_range(&random, kind == RANDOM_SHARP ? window_ms / 2 : 2, window_ms);
-    machine->window_ns = ms * 1000000ull;
-    snprintf(machine->options, sizeof(machine->options), "window=%ums precision=0", ms);
-    config->options = machine->options;
+    random_set_window(machine, ms);
+}
+
+void random_field_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms)
+{
+    struct sim_config *config = &machine->config;
+    uint64_t random = seed;
+
+    *config = sim_machines[seed % sim_machine_count].config();
+    config->seed = sim_random(&random);
+    config->acpi.cpus = 1;
+    config->com2.present = true; // the records
+    config->tsc.error_ppb = (int64_t)sim_random_range(&random, 0, 1000000) - 500000;
+    config->tsc.start_ticks = any_start(&random) >> 1;
+    // Not what no report can know: how far real crystals are off, and, in a window this short, that
+    // bhyve's PM timer is 720 ppm fast.
+    if (!config->cpuid.hypervisor_bit)
+        config->pit.clock.error_ppb = config->hpet.clock.error_ppb =
+            config->pm_timer.clock.error_ppb = config->lapic.clock.error_ppb = 0;
+    if (config->pm_timer.clock.hz_denominator == 1199)
+        config->pm_timer.clock = sim_clock_of(SIM_PM_TIMER_NOMINAL);
+    make_latency(config, &random);
+    make_delays(config, &random);
+    // One whose time base moves in steps about as long as a reading may pass for a fine clock that
+    // changes its rate: docs/estimator.md, section 13.
+    const struct sim_latency *reading = &config->latency[SIM_PM_TIMER];
+    uint64_t least_ns = reading->before_ns + reading->after_ns;
+    if (config->pm_timer.clock.quantum_ns > least_ns * 9 / 10)
+        config->pm_timer.clock.quantum_ns = least_ns * 9 / 10;
+    for (size_t i = 0; i < RANDOM_CLOCKS; i++)
+        machine->statuses[i] = NULL;
+    random_set_window(machine, (unsigned)sim_random_range(&random, 2, window_ms));
 }
 
 size_t random_seeds(size_t runs, bool (*check)(uint64_t seed, bool loud))

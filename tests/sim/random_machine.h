@@ -8,7 +8,8 @@ extern const char *const random_clock_names[RANDOM_CLOCKS]; // as in records
 
 struct random_machine {
     struct sim_config config;
-    // The statuses that a clock's record may show, separated by spaces: "live", "dead stuck".
+    // The statuses that a clock's record may show, separated by spaces: "live", "dead stuck". NULL:
+    // any.
     const char *statuses[RANDOM_CLOCKS];
     bool lapic_rated; // this implementation's LAPIC rate is known to the kernel
     uint64_t window_ns;
@@ -27,6 +28,13 @@ enum random_kind {
 // kernel states of it. `window_ms` is the greatest window.
 void random_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms,
                     enum random_kind kind);
+
+// The same with the machines of the field, in turn: the devices, rates and CPUID leaves that such a
+// machine has, and no others, with another TSC, other latencies, and interruptions.
+void random_field_machine(struct random_machine *machine, uint64_t seed, unsigned window_ms);
+
+// Gives it another window.
+void random_set_window(struct random_machine *machine, unsigned ms);
 
 // The seeds of a property test: SIM_RUNS of them, or SIM_SEED alone. `check` is called for each,
 // with `loud` set in the latter case; a seed for which it is false is printed. Gives how many

@@ -219,6 +219,52 @@ void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
     close_bracket(access, out);
 }
 
+// Two readings with `ns` between them.
+static void bracket_tsc(uint32_t ns, struct bracket *out)
+{
+    sim_operation();
+    sim_before(SIM_TSC);
+    out->before = sim_tsc();
+    sim_after(SIM_TSC);
+    sim_pass_ns(ns);
+    sim_before(SIM_TSC);
+    out->after = sim_tsc();
+    sim_after(SIM_TSC);
+    out->value = 0;
+}
+
+void machine_bracket_nothing(struct bracket *out)
+{
+    bracket_tsc(0, out);
+}
+
+void machine_bracket_bare(struct bracket *out)
+{
+    bracket_tsc(0, out);
+}
+
+void machine_bracket_nops(struct bracket *out)
+{
+    bracket_tsc(MACHINE_NOPS * sim.config->nop_ns, out);
+}
+
+void machine_bracket_cpuid(uint32_t leaf, struct bracket *out)
+{
+    open_bracket(SIM_CPUID, out);
+    cpuid_answer(leaf, 0);
+    close_bracket(SIM_CPUID, out);
+    out->value = 0;
+}
+
+void machine_bracket_rdtscp(struct bracket *out)
+{
+    if (!(cpuid_answer(0x80000001, 0).edx >> 27 & 1))
+        machine_raise_ud();
+    open_bracket(SIM_TSC, out);
+    out->value = sim_tsc() + (uint64_t)sim.config->rdtscp_offset;
+    close_bracket(SIM_TSC, out);
+}
+
 // --- The rest
 
 void machine_call_firmware(uint64_t function, uint64_t a, uint64_t b, uint64_t c, uint64_t d)

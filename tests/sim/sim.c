@@ -58,15 +58,15 @@ static void next_preemption(void)
 static void interrupt(void)
 {
     const struct sim_delays *delays = &sim.config->delays;
+    bool preempted = sim.interruption_fs == sim.preemption_fs;
+    uint64_t length_ns = preempted ? sim_random_range(&sim.random, delays->preemption_min_ns,
+                                                      delays->preemption_max_ns)
+                                   : delays->stalls[sim.stall++].length_ns;
 
-    if (sim.interruption_fs == sim.preemption_fs) {
-        sim.now_fs +=
-            sim_random_range(&sim.random, delays->preemption_min_ns, delays->preemption_max_ns) *
-            FS_PER_NS;
+    sim.now_fs += length_ns * FS_PER_NS;
+    paravirt_delay(length_ns * FS_PER_NS);
+    if (preempted)
         next_preemption();
-    } else {
-        sim.now_fs += delays->stalls[sim.stall++].length_ns * FS_PER_NS;
-    }
     next_interruption();
 }
 
@@ -78,6 +78,11 @@ static void pass(uint32_t least_ns, uint32_t jitter_ns)
     while (sim.now_fs >= sim.interruption_fs)
         interrupt();
     vcpus_yield();
+}
+
+void sim_pass_ns(uint32_t ns)
+{
+    pass(ns, 0);
 }
 
 void sim_before(enum sim_access access)
@@ -96,7 +101,8 @@ void sim_after(enum sim_access access)
 
 uint64_t sim_tsc(void)
 {
-    uint64_t value = (uint64_t)(oscillator_phase(vcpus_tsc(), sim.now_fs) >> 64);
+    uint128 lost = vcpus_current() ? 0 : sim.tsc_lost;
+    uint64_t value = (uint64_t)((oscillator_phase(vcpus_tsc(), sim.now_fs) - lost) >> 64);
 
     return sim.config->tsc_quantum > 1 ? value - value % sim.config->tsc_quantum : value;
 }
@@ -192,6 +198,7 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     hpet_reset();
     oscillator_start(&sim.pm_clock, &config->pm_timer.clock);
     lapic_reset();
+    interrupts_reset();
     rtc_reset();
     oscillator_start(&sim.pvclock, &config->pvclock);
     sim.pvclock_written = false;
@@ -275,6 +282,8 @@ void sim_run_guest(const struct sim_config *config, void (*guest)(const struct b
     boot(&info, config);
     if (setjmp(sim.leave) == 0)
         guest(&info);
+    if (!(sim.lapic_lvt_timer >> 16 & 1))
+        sim_violation("the LAPIC timer was left unmasked", 0x320, sim.lapic_lvt_timer);
     sim.result->time_ns = sim.now_fs / FS_PER_NS;
     read_screen(sim.result->screen);
 }

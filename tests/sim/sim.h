@@ -105,6 +105,9 @@ struct sim_lapic {
     bool x2apic;        // CPUID 1 ECX bit 21
     bool x2apic_on;     // firmware left it in x2APIC mode
     bool x2apic_faults; // switching to it raises #GP
+    bool no_interrupt;  // the timer's interrupt never comes
+    bool halts;         // nor while the CPU is halted
+    bool early;         // the TSC deadline is met too soon
     bool deadline_only; // the timer's mode bits stay at TSC-deadline: the current count reads 0
     uint32_t version;
 };
@@ -245,7 +248,16 @@ struct sim_backdoor {
     uint32_t bus_hz;
 };
 
+// KVM's steal time, by MSR 0x4b564d03: of what delays take from the guest it claims so much.
+struct sim_steal {
+    bool present;
+    uint32_t permille;
+    bool silent; // the host never writes to the page
+    bool busy;   // it writes without end
+};
+
 struct sim_paravirt {
+    struct sim_steal steal;
     struct sim_time_page pvclock, xen;
     int32_t xen_result; // of the hypercall
     bool xen_console;   // this guest may write to Xen's console
@@ -299,8 +311,10 @@ enum sim_vcpu_manner {
     SIM_VCPU_RUNS,
     SIM_VCPU_NEVER,  // nothing
     SIM_VCPU_SECOND, // it takes the second SIPI only
+    SIM_VCPU_LATE,   // nothing, until it gets INIT a second time
+    SIM_VCPU_STALLS, // stands still at its 20th reading of the TSC
     SIM_VCPU_FAULTS, // #UD, before it does anything
-    SIM_VCPU_HANGS,  // stands still at its 20th reading of the TSC
+    SIM_VCPU_HANGS,  // stands still at its 20th reading of the TSC, and any later one
 };
 
 #define SIM_VCPUS_MAX 16
@@ -313,6 +327,13 @@ struct sim_vcpu {
     struct sim_clock tsc; // hz_numerator / hz_denominator etc. as for CPU 0's
     uint32_t odd_leaf;    // EAX of this CPUID leaf has its lowest bit inverted, 0: of none
     uint64_t tsc_adjust;  // IA32_TSC_ADJUST, where CPUID says that it exists
+    bool own_pvclock;     // false: as CPU 0's, sim_paravirt.pvclock
+    struct sim_time_page pvclock;
+    int64_t pvclock_ahead_ns; // its system time is, of CPU 0's
+    struct {
+        uint32_t index; // 0: none
+        uint64_t value;
+    } msr; // that has another value, or one at all
 };
 
 // --- Time
@@ -361,10 +382,17 @@ struct sim_config {
 
     struct sim_clock tsc;
     uint64_t tsc_quantum; // readings are multiples of this, 0 as 1
+    uint32_t nop_ns;      // what an instruction costs that does nothing
+    // By how much slower the TSC counts while the CPU is halted, and while it computes: parts per
+    // billion, 1000000000 is not at all.
+    int64_t tsc_halt_ppb, tsc_load_ppb;
+    int64_t rdtscp_offset; // by which RDTSCP reads more than RDTSC
     struct sim_latency latency[SIM_ACCESSES];
     struct sim_delays delays;
 
     struct sim_pit pit;
+    bool pic;              // the two 8259A
+    bool pit_no_interrupt; // channel 0 is not wired to them
     struct sim_hpet hpet;
     struct sim_pm_timer pm_timer;
     struct sim_lapic lapic;
@@ -449,6 +477,7 @@ struct sim_result {
         uint64_t pvclock; // last value written to MSR 0x4b564d01 or 0x12,
         unsigned pvclock_writes;
         uint64_t reference_tsc; // and that of MSR 0x40000021
+        uint64_t steal;         // and that of MSR 0x4b564d03
     } left;
 };
 

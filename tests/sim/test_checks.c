@@ -16,7 +16,7 @@
 #include "tests/sim/run.h"
 #include "tests/unit/fake_checks.h"
 
-#define WINDOW "window=100ms precision=0"
+#define WINDOW "window=100ms precision=0 sections=vcpus"
 
 static void expect_result(const char *id, const char *outcome, const char *detail)
 {
@@ -385,6 +385,49 @@ static void test_checks_off(void **state)
     expect_end("fail");
 }
 
+// Runs with this one expectation: what is said to have been found, and is it what was expected?
+static void check_expectation(struct sim_config config, const char *expectation, const char *actual,
+                              bool met)
+{
+    char options[128];
+
+    snprintf(options, sizeof(options), "%s tolerance=100000ppm expect=%s", WINDOW, expectation);
+    config.options = options;
+    run(&config);
+    struct record record = find("expect", "expect", expectation);
+    expect(record, "result", met ? "pass" : "fail");
+    if (actual)
+        expect(record, "actual", actual);
+    if (!met)
+        expect_end("fail");
+}
+
+static void test_expectations(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_machine("kvm-invtsc");
+
+    check_expectation(config, "vendor:kvm", "KVM", true);
+    check_expectation(config, "vendor:xen", "KVM", false);
+    check_expectation(config, "boot:multiboot1", "multiboot1", true);
+    check_expectation(config, "boot:pvh", "multiboot1", false);
+    check_expectation(config, "tsc:2596130khz", NULL, true);
+    check_expectation(config, "tsc:3600000khz", NULL, false);
+    check_expectation(config, "clock:hpet:live", "live", true);
+    check_expectation(config, "clock:rtc:slow", "slow", true);
+    check_expectation(config, "clock:hpet:absent", "live", false);
+    check_expectation(config, "clock:sundial:absent", "no such clock", false);
+    check_expectation(config, "claim:leaf-0x40000010:ok", "ok", true);
+    check_expectation(config, "claim:leaf-0x40000010:off", "ok", false);
+    // Absent is a source that is known, and states nothing.
+    check_expectation(config, "claim:xen-leaf:absent", "absent", true);
+    check_expectation(config, "claim:xen-leave:absent", "no such source", false);
+    check_expectation(config, "check:present-bit:pass", "pass", true);
+    config.pit.clock = config.hpet.clock = config.pm_timer.clock = config.lapic.clock =
+        config.pvclock = config.rtc.clock = sim_no_clock();
+    check_expectation(config, "tsc:2596130khz", "not measured", false);
+}
+
 static void test_tap(void **state)
 {
     (void)state;
@@ -400,6 +443,19 @@ static void test_tap(void **state)
     const char *point = strstr(result.com1.bytes, "not ok ");
     assert_non_null(point);
     assert_non_null(strstr(point, "- timing-leaf-reserved: "));
+}
+
+// A '#' in a description would begin a directive: TAP 14, "Escaping".
+static void test_tap_escapes(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_default();
+
+    config.options = WINDOW " com1=tap expect=vendor:a#b";
+    run(&config);
+    assert_non_null(strstr(result.com1.bytes, "- expect vendor:a\\#b\r\n"));
+    assert_non_null(strstr(result.com1.bytes, "the interface Hv\\#1 needs leaves up to 0x40000005 "
+                                              "# SKIP the interface is not Hv#1\r\n"));
 }
 
 int main(void)
@@ -421,7 +477,9 @@ int main(void)
         cmocka_unit_test(test_vendor_space),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_checks_off),
+        cmocka_unit_test(test_expectations),
         cmocka_unit_test(test_tap),
+        cmocka_unit_test(test_tap_escapes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@ static void start(const char *machine)
     config = sim_machine(machine);
     config.pvclock = sim_no_clock();          // what the claims see is config.paravirt
     config.options = "window=1ms clocks=pit"; // other clocks use the same MSRs
+    config.acpi.cpus = 1;                     // test_smp.c has the others
     config.com2.present = true;
 }
 

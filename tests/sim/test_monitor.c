@@ -128,7 +128,7 @@ static void test_a_step_is_told_in_its_window(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-        struct sim_config config = machine("window=20ms duration=200ms checks=off");
+        struct sim_config config = machine("window=20ms duration=200ms checks=off sections=none");
         uint64_t began = begin_ns(&config);
         struct sim_clock *clock = steps[i].tsc ? &config.tsc : &config.hpet.clock;
         int64_t hz = (int64_t)(clock->hz_numerator / clock->hz_denominator);
@@ -172,7 +172,7 @@ static void test_a_step_is_told_in_its_window(void **state)
 // Many steps: each is told, none twice, whatever the number.
 static void test_many_steps(void **state)
 {
-    struct sim_config config = machine("window=10ms duration=800ms checks=off");
+    struct sim_config config = machine("window=10ms duration=800ms checks=off sections=none");
 
     (void)state;
     uint64_t began = begin_ns(&config);
@@ -199,7 +199,7 @@ static void test_a_change_of_rate(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(ppms); i++) {
-        struct sim_config config = machine("window=20ms duration=400ms checks=off");
+        struct sim_config config = machine("window=20ms duration=400ms checks=off sections=none");
         uint64_t began = begin_ns(&config);
         config.tsc.event_count = 1;
         config.tsc.events[0] =
@@ -234,7 +234,7 @@ static void test_a_change_of_rate(void **state)
 // stretch would call it right.
 static void test_off_in_an_earlier_stretch(void **state)
 {
-    struct sim_config config = machine("window=20ms duration=600ms checks=off");
+    struct sim_config config = machine("window=20ms duration=600ms checks=off sections=none");
 
     (void)state;
     uint64_t began = begin_ns(&config);
@@ -253,7 +253,7 @@ static void test_off_in_an_earlier_stretch(void **state)
 static void test_a_claim_that_changes_with_the_rate(void **state)
 {
     struct sim_config config =
-        machine("window=20ms duration=400ms checks=off clocks=pit,hpet,lapic");
+        machine("window=20ms duration=400ms checks=off sections=none clocks=pit,hpet,lapic");
 
     (void)state;
     uint64_t began = begin_ns(&config);
@@ -286,7 +286,8 @@ static void test_gaps(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(gaps); i++) {
         for (uint64_t seed = 1; seed <= 3; seed++) {
-            struct sim_config config = machine("window=20ms duration=200ms checks=off");
+            struct sim_config config =
+                machine("window=20ms duration=200ms checks=off sections=none");
             config.time_max_ns = 60 * SECOND;
             config.seed = seed;
             uint64_t began = begin_ns(&config);
@@ -349,7 +350,7 @@ static void test_a_gap_that_the_only_clock_does_not_span(void **state)
 // A pause in which some clocks stand still and others go on with the TSC is no step.
 static void test_a_pause_that_stops_a_clock(void **state)
 {
-    struct sim_config config = machine("window=20ms duration=400ms checks=off");
+    struct sim_config config = machine("window=20ms duration=400ms checks=off sections=none");
 
     (void)state;
     uint64_t began = begin_ns(&config);
@@ -385,7 +386,7 @@ static void test_a_pause_that_only_a_wall_clock_sees(void **state)
     struct sim_config config = sim_machine("qemu-tcg");
 
     (void)state;
-    config.options = "window=500ms duration=4s checks=off clocks=hpet,lapic,rtc";
+    config.options = "window=500ms duration=4s checks=off sections=none clocks=hpet,lapic,rtc";
     config.latency[SIM_HPET] = (struct sim_latency){50000, 50000, 1000};
     config.time_max_ns = 60 * SECOND;
     config.rtc.clock.event_count = 1;
@@ -408,7 +409,8 @@ static void test_a_pause_that_only_a_wall_clock_sees(void **state)
 
 static void test_allan_and_drift(void **state)
 {
-    struct sim_config config = machine("window=10ms duration=640ms checks=off screen=off com1=off");
+    struct sim_config config =
+        machine("window=10ms duration=640ms checks=off sections=none screen=off com1=off");
     int64_t quiet[5], value;
 
     (void)state;
@@ -486,7 +488,7 @@ static void test_nothing_to_measure_with(void **state)
 // The TSC stops for good in some window.
 static void test_a_tsc_that_stops(void **state)
 {
-    struct sim_config config = machine("window=20ms duration=forever checks=off");
+    struct sim_config config = machine("window=20ms duration=forever checks=off sections=none");
 
     (void)state;
     config.time_max_ns = 60 * SECOND;

@@ -27,38 +27,45 @@ static bool complain(const char *wrong, const struct random_machine *machine, bo
 }
 
 // Nothing is called odd but clocks that are at fault, and none on a sound machine.
-static const char *check_oddities(enum random_kind kind)
+static const char *check_oddities(bool sound)
 {
     const char *lines = result.com2.bytes;
     struct record record;
 
     while (record_next(&lines, &record))
         if (record_is(&record, "record", "oddity") &&
-            (kind != RANDOM_ANY || (!record_is(&record, "id", "dead-clock") &&
-                                    !record_is(&record, "id", "coarse-clock"))))
+            (sound || (!record_is(&record, "id", "dead-clock") &&
+                       !record_is(&record, "id", "coarse-clock"))))
             return "something is called odd that is not";
     return NULL;
 }
 
 // The enclosures contain the truth, faulty clocks are found, no rule is broken, nothing hangs, and
 // no step is invented.
-static bool check(uint64_t seed, unsigned window_ms, enum random_kind kind, bool loud)
+static const char *check(const struct random_machine *machine)
 {
-    struct random_machine machine;
-
-    random_machine(&machine, seed, window_ms, kind);
-    sim_run(&machine.config, &result);
-    const char *wrong = random_check(&machine, &result);
+    sim_run(&machine->config, &result);
+    const char *wrong = random_check(machine, &result);
     if (!wrong && record_count(result.com2.bytes, "step"))
         wrong = "a step is reported where there was none";
+    return wrong;
+}
+
+static bool check_random(const struct random_machine *machine, bool sound, bool loud)
+{
+    const char *wrong = check(machine);
+
     if (!wrong)
-        wrong = check_oddities(kind);
-    return complain(wrong, &machine, loud);
+        wrong = check_oddities(sound);
+    return complain(wrong, machine, loud);
 }
 
 static bool check_any_machine(uint64_t seed, bool loud)
 {
-    return check(seed, 20, RANDOM_ANY, loud);
+    struct random_machine machine;
+
+    random_machine(&machine, seed, 20, RANDOM_ANY);
+    return check_random(&machine, false, loud);
 }
 
 static void test_any_machine(void **state)
@@ -69,7 +76,10 @@ static void test_any_machine(void **state)
 
 static bool check_sharp_machine(uint64_t seed, bool loud)
 {
-    return check(seed, 1000, RANDOM_SHARP, loud);
+    struct random_machine machine;
+
+    random_machine(&machine, seed, 1000, RANDOM_SHARP);
+    return check_random(&machine, true, loud);
 }
 
 static void test_sharp_machines(void **state)
@@ -78,11 +88,26 @@ static void test_sharp_machines(void **state)
     assert_int_equal(random_seeds(500, check_sharp_machine), 0);
 }
 
+static bool check_field_machine(uint64_t seed, bool loud)
+{
+    struct random_machine machine;
+
+    random_field_machine(&machine, seed, 20);
+    return complain(check(&machine), &machine, loud);
+}
+
+static void test_machines_of_the_field(void **state)
+{
+    (void)state;
+    assert_int_equal(random_seeds(sim_machine_count * 40, check_field_machine), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_machine),
         cmocka_unit_test(test_sharp_machines),
+        cmocka_unit_test(test_machines_of_the_field),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

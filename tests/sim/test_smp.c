@@ -58,6 +58,12 @@ static struct sim_vcpu with_clock(int64_t offset, int64_t error_ppb)
     return config;
 }
 
+static void expect_text(const char *text)
+{
+    if (!strstr(result.com1.bytes, text))
+        fail_msg("there is no \"%s\" in\n%s", text, result.com1.bytes);
+}
+
 static void test_all_alike(void **state)
 {
     (void)state;
@@ -130,6 +136,15 @@ static void test_x2apic(void **state)
     expect_offset(2, 0);
     expect_end("pass");
 
+    // They come by the broadcast, too.
+    config.acpi.has_madt = false;
+    run(&config);
+    expect(find("vcpus", NULL, NULL), "found_by", "broadcast");
+    assert_int_equal(number(vcpu(1), "apic_id"), 300);
+    assert_int_equal(number(vcpu(2), "apic_id"), 70000);
+    expect_offset(2, 0);
+    config.acpi.has_madt = true;
+
     // Such an id cannot be reached in the old mode.
     config.lapic.x2apic_faults = true;
     run(&config);
@@ -165,9 +180,29 @@ static void test_those_that_do_not_work(void **state)
     assert_true(strstr(result.com1.bytes, "absent: it did not come up") != NULL);
     expect_end("pass");
 
-    config.options = "window=20ms strict=on";
+    config = machine(2);
+    config.vcpus[1].manner = SIM_VCPU_NEVER;
+    config.options = "window=20ms strict=on checks=off";
     run(&config);
     expect_end("fail");
+    expect_text("FAIL: vCPU 1 is absent");
+}
+
+// Whoever does not come, or stops answering, has a second chance.
+static void test_those_that_are_slow(void **state)
+{
+    (void)state;
+    struct sim_config config = machine(4);
+
+    config.vcpus[1].manner = SIM_VCPU_LATE;
+    config.vcpus[2].manner = SIM_VCPU_STALLS;
+    run(&config);
+    for (unsigned i = 1; i < 4; i++) {
+        expect_offset(i, 0);
+        expect(vcpu(i), "verdict", "ok");
+    }
+    assert_int_equal(number(find("warp", NULL, NULL), "vcpus"), 4);
+    expect_end("pass");
 }
 
 static void test_a_fault(void **state)
@@ -182,6 +217,20 @@ static void test_a_fault(void **state)
     expect_offset(2, 0);
     expect_end("fail");
     assert_true(strstr(result.com1.bytes, "FAIL: vCPU 1 raised CPU exception 6") != NULL);
+}
+
+static void test_a_stack_overflow(void **state)
+{
+    (void)state;
+    struct sim_config config = machine(4);
+
+    config.options = "window=20ms fault=vcpu-stack";
+    run(&config);
+    expect(vcpu(1), "status", "faulted");
+    expect(vcpu(1), "reason", "CPU exception 14 (stack overflow) at rip 0x100456");
+    expect_offset(2, 0);
+    expect_offset(3, 0);
+    expect_end("fail");
 }
 
 static void test_another_cpuid(void **state)
@@ -206,9 +255,12 @@ static void test_tsc_adjust(void **state)
     struct sim_config config = machine(2);
 
     sim_cpuid_set(&config, 7, 0, 0x001803ab, 0, 0);
+    sim_msr_set(&config, 0x3b, 7);
     config.vcpus[1].tsc_adjust = (uint64_t)-12345;
     run(&config);
+    assert_int_equal(number(vcpu(0), "tsc_adjust"), 7);
     assert_int_equal(number(vcpu(1), "tsc_adjust"), -12345);
+    expect_text("        its IA32_TSC_ADJUST is -12345, CPU 0's 7");
 }
 
 // The ways of an exchange on the simulated machine: the enclosure without any skew.
@@ -369,6 +421,18 @@ static void test_no_rate_is_known(void **state)
     assert_true(record_is_null(&record, "offset_low_ns"));
     expect(record, "verdict", "inconclusive");
     expect_end("inconclusive");
+    expect_text("  vCPU  ahead, cycles from ");
+
+    // That two rates differ is proven all the same, and in the warp test.
+    config.vcpus[1] = with_clock(-1000000, -300000000);
+    run(&config);
+    record = vcpu(1);
+    expect(record, "verdict", "off");
+    expect(record, "reason", "its offset to CPU 0 changed");
+    assert_true(number(record, "rate_low_ppb") <= -300000000);
+    assert_true(number(record, "rate_high_ppb") >= -300000000);
+    expect_text(" cycles\r\n");
+    expect_end("fail");
 }
 
 // Interrupted now and then, an enclosure is no worse than its luckiest exchanges.
@@ -390,6 +454,237 @@ static void test_preempted(void **state)
     }
 }
 
+// --- Claims of each vCPU
+
+static struct sim_config kvm(unsigned cpus)
+{
+    struct sim_config config = sim_machine("kvm");
+
+    config.options = "window=20ms skew=10us";
+    config.acpi.cpus = cpus;
+    return config;
+}
+
+static int64_t millihertz(unsigned index, const char *key)
+{
+    struct record record = vcpu(index);
+    int64_t value;
+
+    if (!record_thousandths(&record, key, &value))
+        fail_msg("%s is no rate: %.*s", key, (int)record.length, record.line);
+    return value;
+}
+
+static void expect_clock(unsigned index, int64_t ahead_ns)
+{
+    struct record record = vcpu(index);
+
+    if (number(record, "pvclock_low_ns") > ahead_ns || number(record, "pvclock_high_ns") < ahead_ns)
+        fail_msg("the clock is ahead by %lld ns: %.*s", (long long)ahead_ns, (int)record.length,
+                 record.line);
+}
+
+static void expect_no_text(const char *text)
+{
+    if (strstr(result.com1.bytes, text))
+        fail_msg("there is \"%s\" in\n%s", text, result.com1.bytes);
+}
+
+static void test_pvclock_of_each(void **state)
+{
+    (void)state;
+    struct sim_config config = kvm(4);
+
+    run(&config);
+    for (unsigned i = 0; i < 4; i++) {
+        struct record record = vcpu(i);
+        assert_int_equal(millihertz(i, "pvclock_hz"), 2596130000779);
+        assert_true(record_is_true(&record, "pvclock_stable"));
+        expect(record, "claims", i ? "same" : "none");
+    }
+    for (unsigned i = 1; i < 4; i++)
+        expect_clock(i, 0);
+    expect_text("  pvclock: one rate for all; ahead of CPU 0's by -");
+    assert_int_equal(result.left.pvclock, 0);
+    expect_end("pass");
+
+    // A TSC that is set otherwise, with the same clock behind it.
+    config.options = "window=20ms skew=1s";
+    config.vcpus[1] = with_clock(1000000, 0);
+    config.vcpus[2] = with_clock(-2000000, 0);
+    config.vcpus[3].pvclock_ahead_ns = -500000;
+    run(&config);
+    expect_offset(1, 1000000);
+    expect_clock(1, 0);
+    expect_offset(2, -2000000);
+    expect_clock(2, 0);
+    expect_offset(3, 0);
+    expect_clock(3, -500000);
+    expect_end("pass");
+}
+
+// Is a clock that is another one than CPU 0's called so once that is proven, and not before?
+static void test_another_clock(void **state)
+{
+    (void)state;
+    struct sim_config config = kvm(2);
+
+    run(&config);
+    int64_t below = -number(vcpu(1), "pvclock_low_ns");
+    assert_true(below > 0 && below < 10000);
+    for (int percent = 95; percent <= 105; percent += 10) {
+        config.vcpus[1].pvclock_ahead_ns = (10000 + below) * percent / 100;
+        config.options = "window=20ms skew=10us";
+        run(&config);
+        expect_clock(1, config.vcpus[1].pvclock_ahead_ns);
+        expect(vcpu(1), "verdict", "ok");
+        expect(vcpu(1), "claims", percent > 100 ? "apart" : "same");
+        expect_end("pass");
+        if (percent > 100)
+            expect_text(" ns ahead of CPU 0's: apart");
+        else
+            expect_no_text(" ns ahead of CPU 0's: apart");
+        config.options = "window=20ms skew=10us strict=on checks=off";
+        run(&config);
+        expect_end(percent > 100 ? "fail" : "pass");
+    }
+}
+
+#define MUL_OF_CPU_0 0xc53774d1u
+static struct sim_time_page pvclock_faster(int64_t ppm)
+{
+    // A higher rate is a smaller multiplier.
+    return (struct sim_time_page){
+        .present = true,
+        .mul = (uint32_t)((int64_t)MUL_OF_CPU_0 * 1000000 / (1000000 + ppm)),
+        .shift = -1,
+        .flags = 1,
+    };
+}
+
+static void test_another_pvclock_rate(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ppm;
+        const char *claims, *end;
+    } rates[] = {{20, "ok", "pass"},
+                 {-20, "ok", "pass"},
+                 {50, "inconclusive", "pass"},
+                 {200, "off", "fail"},
+                 {-200, "off", "fail"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+        struct sim_config config = kvm(3);
+        config.options = "window=50ms precision=0 skew=10us";
+        config.vcpus[2].own_pvclock = true;
+        config.vcpus[2].pvclock = pvclock_faster(rates[i].ppm);
+        run(&config);
+        expect(vcpu(1), "claims", "same");
+        expect(vcpu(2), "claims", rates[i].claims);
+        int64_t ppb = (millihertz(2, "pvclock_hz") - SIM_TSC_HZ * 1000LL) * 1000 / 2596130;
+        assert_true(ppb > rates[i].ppm * 1000 - 10 && ppb < rates[i].ppm * 1000 + 10);
+        expect_text("pvclock: not one rate for all");
+        expect_text("        pvclock states 259");
+        expect_end(rates[i].end);
+        if (rates[i].end[0] == 'f')
+            expect_text("FAIL: vCPU 2: pvclock states another rate than its TSC has");
+    }
+}
+
+// A vCPU whose TSC really runs at another rate, and whose clock says so, makes no false claim.
+static void test_a_pvclock_that_is_right(void **state)
+{
+    (void)state;
+    struct sim_config config = kvm(2);
+
+    config.options = "window=50ms precision=0 skew=10us";
+    config.vcpus[1] = with_clock(0, 1000000);
+    config.vcpus[1].own_pvclock = true;
+    config.vcpus[1].pvclock = pvclock_faster(1000);
+    run(&config);
+    expect(vcpu(1), "claims", "ok");
+    expect(vcpu(1), "reason", "its offset to CPU 0 changed");
+    // With CPU 0's rate it would.
+    config.vcpus[1].own_pvclock = false;
+    run(&config);
+    expect(vcpu(1), "claims", "same");
+    expect(vcpu(1), "verdict", "off");
+}
+
+static void test_no_pvclock_on_one(void **state)
+{
+    (void)state;
+    static const struct sim_time_page bad[] = {
+        {.present = false},
+        {.present = true, .silent = true},
+        {.present = true, .busy = true, .mul = MUL_OF_CPU_0, .shift = -1},
+        {.present = true, .mul = MUL_OF_CPU_0, .shift = 100},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct sim_config config = kvm(3);
+        config.vcpus[1].own_pvclock = true;
+        config.vcpus[1].pvclock = bad[i];
+        run(&config);
+        struct record record = vcpu(1);
+        assert_true(record_is_null(&record, "pvclock_hz"));
+        assert_true(record_is_null(&record, "pvclock_stable"));
+        assert_true(record_is_null(&record, "pvclock_low_ns"));
+        expect(vcpu(1), "claims", "missing");
+        expect(vcpu(2), "claims", "same");
+        expect_text("pvclock states no rate, to CPU 0 2596.130001 MHz: missing");
+        expect_end("pass");
+        config.options = "window=20ms skew=10us strict=on checks=off";
+        run(&config);
+        expect_end("fail");
+        expect_text("FAIL: vCPU 1: pvclock is not as on CPU 0");
+    }
+}
+
+static void test_msrs_of_each(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_machine("hyper-v-gen1");
+
+    config.options = "window=50ms precision=0 skew=10us";
+    config.acpi.cpus = 3;
+    config.vcpus[2].msr.index = 0x40000022;
+    config.vcpus[2].msr.value = SIM_TSC_HZ + 1000000;
+    run(&config);
+    assert_int_equal(millihertz(0, "hyperv_tsc_hz"), SIM_TSC_HZ * 1000LL);
+    assert_int_equal(millihertz(1, "hyperv_tsc_hz"), SIM_TSC_HZ * 1000LL);
+    assert_int_equal(millihertz(2, "hyperv_tsc_hz"), (SIM_TSC_HZ + 1000000) * 1000LL);
+    expect(vcpu(1), "claims", "same");
+    expect(vcpu(2), "claims", "off");
+    expect(vcpu(2), "difference", "MSR 0x40000022: 0x000000009acd0f10");
+    expect_text("hyperv-msr states 2597.130000 MHz, to CPU 0 2596.130000 MHz: off");
+    expect_end("fail");
+
+    // One that is no rate of the TSC informs.
+    config.vcpus[2].msr.index = 0xce;
+    config.vcpus[2].msr.value = 0x1a00;
+    run(&config);
+    expect(vcpu(2), "claims", "same");
+    expect(vcpu(2), "platform_info", "0x0000000000001a00");
+    assert_int_equal(number(vcpu(2), "differences"), 1);
+    expect_end("pass");
+}
+
+// Of many, the worst is shown, however many others there are of which too little is known.
+static void test_the_worst_is_shown(void **state)
+{
+    (void)state;
+    struct sim_config config = machine(10);
+
+    config.options = "window=20ms skew=1ns";
+    config.vcpus[9] = with_clock(50000, 0);
+    run(&config);
+    expect_text("  TSC against CPU 0's, allowed +-1 ns: 0 ok, 8 inconclusive, 1 off");
+    expect_text("\n     9  ");
+    expect_text("  and 1 more: see the records");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,7 +694,9 @@ int main(void)
         cmocka_unit_test(test_x2apic),
         cmocka_unit_test(test_no_local_apic),
         cmocka_unit_test(test_those_that_do_not_work),
+        cmocka_unit_test(test_those_that_are_slow),
         cmocka_unit_test(test_a_fault),
+        cmocka_unit_test(test_a_stack_overflow),
         cmocka_unit_test(test_another_cpuid),
         cmocka_unit_test(test_tsc_adjust),
         cmocka_unit_test(test_skews_around_the_threshold),
@@ -410,6 +707,13 @@ int main(void)
         cmocka_unit_test(test_a_warp),
         cmocka_unit_test(test_no_rate_is_known),
         cmocka_unit_test(test_preempted),
+        cmocka_unit_test(test_pvclock_of_each),
+        cmocka_unit_test(test_another_clock),
+        cmocka_unit_test(test_another_pvclock_rate),
+        cmocka_unit_test(test_a_pvclock_that_is_right),
+        cmocka_unit_test(test_no_pvclock_on_one),
+        cmocka_unit_test(test_msrs_of_each),
+        cmocka_unit_test(test_the_worst_is_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,15 +32,18 @@
 static struct vcpu_state {
     enum { HALTED, WAITS, RUNS } state; // WAITS: for SIPI
     uint64_t now_fs;
-    unsigned sipis, readings;
+    unsigned inits, sipis, readings;
     struct oscillator tsc;
     ucontext_t context;
+    uint8_t *stack;   // the kernel's
     void *fake_stack; // the sanitizer's
 } vcpus[SIM_VCPUS_MAX];
 
 static uint8_t stacks[SIM_VCPUS_MAX][STACK_BYTES] __attribute__((aligned(16)));
+#ifdef SANITIZED
 static const void *main_stack;
 static size_t main_stack_bytes;
+#endif
 
 static unsigned current, running; // running: besides CPU 0
 static uint64_t page;
@@ -70,7 +73,7 @@ void vcpus_reset(void)
         const struct sim_vcpu *config = &sim.config->vcpus[i];
         assert(i < SIM_VCPUS_MAX);
         vcpus[i].state = WAITS;
-        vcpus[i].sipis = vcpus[i].readings = 0;
+        vcpus[i].inits = vcpus[i].sipis = vcpus[i].readings = 0;
         oscillator_start(&vcpus[i].tsc, config->own_tsc ? &config->tsc : &sim.config->tsc);
     }
 }
@@ -140,9 +143,17 @@ struct oscillator *vcpus_tsc(void)
 
     if (!current)
         return &sim.tsc;
-    if (sim.config->vcpus[current].manner == SIM_VCPU_HANGS && ++vcpu->readings == HANGS_AT)
+    enum sim_vcpu_manner manner = sim.config->vcpus[current].manner;
+    if (++vcpu->readings == HANGS_AT && manner == SIM_VCPU_STALLS)
+        vcpus_stop();
+    if (vcpu->readings >= HANGS_AT && manner == SIM_VCPU_HANGS)
         vcpus_stop();
     return &vcpu->tsc;
+}
+
+uint8_t *vcpus_stack(void)
+{
+    return vcpus[current].stack;
 }
 
 // --- Starting
@@ -170,8 +181,9 @@ static void begin(void)
             vcpus_stop();
         table->apic_ids[table->count++] = id;
     }
+    vcpus[current].stack = table->stacks + (size_t)index * table->stack_bytes;
     if (sim.config->vcpus[current].manner == SIM_VCPU_FAULTS)
-        exception_on_vcpu(table->stacks + (size_t)(index + 1) * table->stack_bytes);
+        exception_on_vcpu();
     table->entry(index);
     vcpus_stop();
 }
@@ -199,6 +211,7 @@ static void init(unsigned number)
         running--;
     vcpus[number].state = WAITS;
     vcpus[number].sipis = 0;
+    vcpus[number].inits++;
 }
 
 static void take_start(unsigned number, uint32_t vector)
@@ -208,6 +221,7 @@ static void take_start(unsigned number, uint32_t vector)
     if (!page || vector != page >> 12)
         sim_violation("SIPI to a page without a trampoline", vector, page);
     else if (vcpus[number].state == WAITS && manner != SIM_VCPU_NEVER &&
+             (manner != SIM_VCPU_LATE || vcpus[number].inits > 1) &&
              ++vcpus[number].sipis > (manner == SIM_VCPU_SECOND))
         start(number);
 }
@@ -236,6 +250,9 @@ void machine_trampoline(uint64_t at, struct machine_vcpus *vcpus_table)
         sim_violation("a second trampoline", at, page);
     if (!at || at % 4096 || at + 4096 > 0x9fc00)
         sim_violation("the trampoline is not in a page of RAM below 1 MiB", at, 0);
+    if ((uintptr_t)vcpus_table->stacks % 4096 || vcpus_table->stack_bytes != 8192)
+        sim_violation("stacks without a guard page each", (uintptr_t)vcpus_table->stacks,
+                      vcpus_table->stack_bytes);
     page = at;
     table = vcpus_table;
 }

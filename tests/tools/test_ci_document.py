@@ -108,6 +108,17 @@ def test_the_reports_of_a_failed_run_are_still_made(tmp_path):
     assert '<error message="run.jsonl: no end record' in (tmp_path / "junit.xml").read_text()
 
 
+def test_the_jobs_install_what_a_build_needs():
+    setup = (ROOT / "tools/setup").read_text()
+    needed = re.search(r"^need_build\(\) \{\n(.*?)^\}", setup, re.MULTILINE | re.DOTALL)[1]
+    packages = set(re.findall(r"need_program \S+ (\S+)", needed)) | {"qemu-system-x86"}
+    assert len(packages) >= 5
+    lines = re.findall(r"--no-install-recommends\s+(.*)", DOCUMENT)
+    assert len(lines) == 2
+    for line in lines:
+        assert packages <= set(line.split())
+
+
 def test_the_jobs_are_yaml():
     yaml = pytest.importorskip("yaml")
     jobs = [yaml.safe_load(body) for body in re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)]

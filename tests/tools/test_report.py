@@ -225,6 +225,7 @@ def test_markdown_escapes(tmp_path):
         (units.megahertz(Decimal("2596130164.8")), "2596.130165 MHz"),
         (units.megahertz(1193182), "1.193182 MHz"),
         (units.megahertz(0), "0.000000 MHz"),
+        (units.megahertz(1), "1 Hz"),
         (units.megahertz(None), "-"),
         (units.error(0), "0.000 ppm"),
         (units.error(-63), "-0.063 ppm"),

@@ -240,3 +240,83 @@ def test_junit_of_repeated_verdicts(tmp_path):
     log.write_text("".join(lines).replace('"records":30', '"records":31'))
     (cases,) = junit(str(log)).values()
     assert ("verdict", "leaf-0x40000010 tsc (2)") in cases
+
+
+# --- vCPUs
+
+SMP = str(DATA / "run-smp.jsonl")
+
+
+def smp(tmp_path, options="", **fields):
+    """The run of two vCPUs with the later fields, and vCPU 1 as given."""
+    lines = []
+    for line in Path(SMP).read_text().splitlines():
+        record = json.loads(line)
+        if record["record"] == "start":
+            record["options"] += options
+        if record["record"] == "vcpu":
+            record |= {"pvclock_hz": 2596130000.779, "pvclock_stable": True, "claims": "none"}
+            record |= {"pvclock_low_ns": None, "pvclock_high_ns": None}
+            record |= fields if record["index"] else {}
+        lines.append(json.dumps(record, separators=(",", ":")))
+    log = tmp_path / "smp.jsonl"
+    log.write_text("\n".join(lines) + "\n")
+    return str(log)
+
+
+def test_csv_has_a_row_for_each_vcpu(tmp_path):
+    log = smp(tmp_path, claims="same", tsc_adjust=-5, differences=2, difference="leaf 0x1.0: 0")
+    rows = list(csv.DictReader(io.StringIO(report("--csv", log).stdout)))
+    first, second = (row for row in rows if row["kind"] == "vcpu")
+    assert (first["name"], first["status"], first["verdict"]) == ("0", "up", "none")
+    assert first["offset_low_ns"] == ""
+    named = ("name", "clock", "hz", "verdict", "offset_low_ns", "offset_high_ns", "rate_low_ppb",
+             "rate_high_ppb", "exchanges", "exchange_min_ns", "tsc_adjust", "differences",
+             "claims")  # fmt: skip
+    assert [second[name] for name in named] == [
+        "1", "tsc", "2596130000.779", "ok", "-39", "371", "-10888", "11006", "514", "410", "-5", "2",
+        "same",
+    ]  # fmt: skip
+
+
+def test_json_has_the_vcpus():
+    (run,) = json.loads(report("--json", SMP).stdout)["runs"]
+    assert [vcpu["index"] for vcpu in run["vcpus"]] == [0, 1]
+    assert run["vcpus"][1]["offset_high_ns"] == 371
+    assert run["vcpus_together"]["start_ns"] == 48675588
+    assert run["warp"]["reads"] == 40000
+    (run,) = json.loads(report("--json", PASS).stdout)["runs"]
+    assert (run["vcpus"], run["vcpus_together"], run["warp"]) == ([], None, None)
+
+
+def test_text_and_markdown_have_the_vcpus(tmp_path):
+    out = report("--markdown", SMP).stdout
+    assert "- up: 2 of 2, 2 are known of\n- started in: 48.676 ms\n- verdicts: 1 ok\n" in out
+    assert "40000 readings by 2 vCPUs at once: none went backwards" in out
+    assert "| 1 | up | -39 ns | 371 ns | -10.888 ppm | +11.006 ppm | 410 ns | ok |" in out
+    assert "vCPU" not in report(PASS).stdout.split("options")[1]
+    text = report("--markdown", smp(tmp_path, verdict="off", reason="it changed", claims="apart",
+                  pvclock_low_ns=1500, pvclock_high_ns=1600)).stdout  # fmt: skip
+    assert "| off; it changed; its pvclock is 1.500 us to 1.600 us ahead of CPU 0's |" in text
+    text = report(smp(tmp_path, differences=1, difference="leaf 0x7.0: 0x1", claims="off")).stdout
+    assert "it is told another rate than CPU 0: off" in " ".join(text.split())
+
+
+def test_junit_has_a_case_for_each_other_vcpu(tmp_path):
+    def outcome(options="", **fields):
+        (cases,) = junit(smp(tmp_path, options, **fields)).values()
+        assert ("vcpu", "vCPU 0") not in cases
+        return cases["vcpu", "vCPU 1"]
+
+    assert outcome() == "passed"
+    assert outcome(verdict="off", reason="its offset changed") == "failure"
+    assert outcome(status="faulted", reason="CPU exception 6") == "failure"
+    assert outcome(claims="off") == "failure"
+    for fields in ({"status": "absent", "verdict": "none", "reason": "it did not come up"},
+                   {"differences": 1, "difference": "leaf 0x1.0: 0"},
+                   {"claims": "missing"},
+                   {"claims": "apart", "pvclock_low_ns": 1500, "pvclock_high_ns": 1600}):  # fmt: skip
+        assert outcome(**fields) == "skipped"
+        assert outcome(" strict=on", **fields) == "failure"
+    slow = {"verdict": "inconclusive", "reason": "the exchange is too slow to tell"}
+    assert outcome(**slow) == outcome(" strict=on", **slow) == "skipped"

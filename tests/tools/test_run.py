@@ -193,7 +193,7 @@ def test_carriage_returns_across_reads(run):
 
 
 @pytest.mark.parametrize(
-    "options, seconds", [("", 122), ("window=10s", 140), ("com2=off window=2m", 360)]
+    "options, seconds", [("", 122), ("window=10s", 140), ("com2=off window=2m", 360), ("window=1.5h", 10920)]
 )
 def test_the_time_limit_grows_with_the_window(run, options, seconds):
     run(tcg=[33])

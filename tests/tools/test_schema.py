@@ -27,6 +27,8 @@ ADDED = {
     "clock": ["independence"],
     "check": ["proposal"],
     "step": ["window", "at_ns"],
+    "vcpu": "pvclock_hz pvclock_stable pvclock_low_ns pvclock_high_ns hyperv_tsc_hz platform_info"
+    " claims".split(),
 }
 FIELDS = {
     "start": "version hypertick boot loader cpus memory_mib options",
@@ -67,6 +69,13 @@ FIELDS = {
     "gap": "window at_ns after_ns length_ns lost",
     "reread": "window at_ns changed source clock from_hz to_hz",
     "allan": "clock tau_ns deviation_ppb samples",
+    "bench": "access samples min_cycles median_cycles p99_cycles min_ns median_ns p99_ns",
+    "tsc": "rdtsc rdtsc_cycles nop_cycles step_cycles one_ghz rdtscp tsc_adjust deadline_timer",
+    "disturbance": "spin_cycles spin_ns reads backwards stopped typical_cycles limit_cycles gaps"
+    " gaps_per_s longest_cycles longest_ns lost_cycles lost_ns lost_ppb steal steal_ns reason",
+    "gap_bucket": "from_cycles to_cycles from_ns to_ns count",
+    "state": "state verdict clock passes window_ns cycles low_hz high_hz reason",
+    "wake": "source result",
 }
 KINDS = list(FIELDS)
 

@@ -208,7 +208,7 @@ static void test_linear_streams_enclose_the_truth_exactly(void **state)
     assert_true(bounded > 3000);
 }
 
-static void test_broken_streams_break_exactly_and_the_defect_is_exact(void **state)
+static void test_broken_streams_break_exactly_and_the_defect_is_a_lower_bound(void **state)
 {
     (void)state;
     static struct brute brute;
@@ -367,7 +367,7 @@ int main(void)
         cmocka_unit_test(test_a_tsc_that_goes_back_adds_nothing),
         cmocka_unit_test(test_slopes_that_touch_are_not_broken),
         cmocka_unit_test(test_linear_streams_enclose_the_truth_exactly),
-        cmocka_unit_test(test_broken_streams_break_exactly_and_the_defect_is_exact),
+        cmocka_unit_test(test_broken_streams_break_exactly_and_the_defect_is_a_lower_bound),
         cmocka_unit_test(test_the_defect_survives_a_first_cut_below_zero),
         cmocka_unit_test(test_the_defect_saturates),
         cmocka_unit_test(test_full_hulls_stay_sound),

@@ -64,6 +64,7 @@ static void test_defaults(void **state)
     assert_int_equal(options.exit, EXIT_AUTO);
     assert_false(options.strict);
     assert_false(options.scan_wide);
+    assert_int_equal(options.sections, SECTION_VCPUS | SECTION_COSTS);
     assert_int_equal(options.fault, FAULT_NONE);
     assert_int_equal(options.error_count, 0);
     assert_int_equal(options.ignored_count, 0);
@@ -336,6 +337,11 @@ static unsigned fault(const struct options *options)
     return options->fault;
 }
 
+static unsigned sections(const struct options *options)
+{
+    return options->sections;
+}
+
 // Two sources: the second begins as a line of its own, and wins.
 static void test_two_sources(void **state)
 {
@@ -383,12 +389,20 @@ static void test_choices(void **state)
         {"skew=0", skew_ns, 0},
         {"skew=1.5us", skew_ns, 1500},
         {"skew=1s", skew_ns, 1000000000},
+        {"sections=all", sections, SECTIONS_ALL},
+        {"sections=none", sections, 0},
+        {"sections=halt", sections, SECTION_HALT},
+        {"sections=load,disturbance", sections, SECTION_LOAD | SECTION_DISTURBANCE},
+        {"sections=+halt", sections, SECTIONS_DEFAULT | SECTION_HALT},
+        {"sections=-vcpus,+load", sections, SECTION_COSTS | SECTION_LOAD},
+        {"sections=all,-halt,-costs", sections, SECTION_VCPUS | SECTION_DISTURBANCE | SECTION_LOAD},
         {"fault=none", fault, FAULT_NONE},
         {"fault=de", fault, FAULT_DE},
         {"fault=ud", fault, FAULT_UD},
         {"fault=gp", fault, FAULT_GP},
         {"fault=pf", fault, FAULT_PF},
         {"fault=stack", fault, FAULT_STACK},
+        {"fault=vcpu-stack", fault, FAULT_VCPU_STACK},
     };
     static const struct {
         const char *line, *expected, *used;
@@ -402,7 +416,15 @@ static void test_choices(void **state)
         {"cpus=2s", "all, or how many vCPUs to examine, from 1 to 65536", "cpus=all"},
         {"skew=1", "a duration such as 1us, from 0 to 1s", "skew=1us"},
         {"skew=1001ms", "a duration such as 1us, from 0 to 1s", "skew=1us"},
-        {"fault=nmi", "none, de, ud, gp, pf or stack", "fault=none"},
+        {"sections=vcpus,sundial",
+         "a comma list of vcpus, costs, disturbance, halt, load, all and none, or of +NAME and "
+         "-NAME",
+         "sections=vcpus,costs"},
+        {"sections=",
+         "a comma list of vcpus, costs, disturbance, halt, load, all and none, or of +NAME and "
+         "-NAME",
+         "sections=vcpus,costs"},
+        {"fault=nmi", "none, de, ud, gp, pf, stack or vcpu-stack", "fault=none"},
     };
     struct options defaults;
 
@@ -476,6 +498,7 @@ static void test_expect(void **state)
         {"clock:hpet:stuck", EXPECT_CLOCK, "hpet", "stuck", 0},
         {"clock:hpet:backwards", EXPECT_CLOCK, "hpet", "backwards", 0},
         {"clock:hpet:disabled", EXPECT_CLOCK, "hpet", "disabled", 0},
+        {"clock:rtc:slow", EXPECT_CLOCK, "rtc", "slow", 0},
         {"clock:hpet:unused", EXPECT_CLOCK, "hpet", "unused", 0},
         {"check:present-bit:pass", EXPECT_CHECK, "present-bit", "pass", 0},
         {"check:max-leaf-plausible:fail", EXPECT_CHECK, "max-leaf-plausible", "fail", 0},
@@ -504,7 +527,7 @@ static void test_wrong_expect(void **state)
     static const char tsc[] = "tsc:RATE, a rate such as 2596130khz, up to 1000ghz";
     static const char claim[] = "claim:SOURCE:ok|off|inconclusive|absent";
     static const char clock[] =
-        "clock:NAME:live|coarse|absent|dead|stuck|backwards|disabled|unused";
+        "clock:NAME:live|coarse|absent|dead|stuck|backwards|disabled|slow|unused";
     static const char check[] = "check:ID:pass|fail|skip, ID as checks=list says";
     static const struct {
         const char *item, *expected;

@@ -53,6 +53,37 @@ static void test_copy(void **state)
     assert_false(pvclock_copy(&page, &copy));
 }
 
+static void test_time(void **state)
+{
+    (void)state;
+    // 1 GHz: a cycle is a nanosecond.
+    struct pvclock_time time = {
+        .tsc_timestamp = 1000, .system_time = 5000, .mul = 1u << 31, .shift = 1};
+
+    assert_int_equal(pvclock_ns(&time, 1000), 5000);
+    assert_int_equal(pvclock_ns(&time, 1234), 5234);
+    assert_int_equal(pvclock_ns(&time, 900), 4900);
+    assert_int_equal(pvclock_ns(&time, 1000 + (1ull << 62)), 5000 + (1ull << 62));
+    time.tsc_timestamp = 0 - 100ull; // in between, the TSC wraps
+    assert_int_equal(pvclock_ns(&time, 50), 5150);
+    // 2 GHz, then 4 GHz by the shift.
+    time = (struct pvclock_time){.mul = 1u << 31, .shift = 0};
+    assert_int_equal(pvclock_ns(&time, 2001), 1000);
+    assert_int_equal(pvclock_ns(&time, 0 - 2001ull), 0 - 1000ull);
+    time.shift = -1;
+    assert_int_equal(pvclock_ns(&time, 4000), 1000);
+    // As KVM had it: 2596130000.78 Hz. A second, and a day.
+    time = (struct pvclock_time){.mul = 0xc53774d1, .shift = -1};
+    assert_int_equal(pvclock_ns(&time, 2596130001), 999999999);
+    assert_int_equal(pvclock_ns(&time, 86400 * 2596130000ull), 86399999974087);
+    // The extremes do not overflow on the way.
+    time = (struct pvclock_time){.mul = UINT32_MAX, .shift = 31};
+    assert_int_equal(pvclock_ns(&time, INT64_MAX),
+                     (uint64_t)((((uint128)INT64_MAX << 31) * UINT32_MAX) >> 32));
+    time.shift = -32;
+    assert_int_equal(pvclock_ns(&time, INT64_MAX), 0x7ffffffe);
+}
+
 static void test_hyperv_page(void **state)
 {
     (void)state;
@@ -79,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates),
         cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_time),
         cmocka_unit_test(test_hyperv_page),
     };
 

@@ -188,6 +188,29 @@ static void test_rates_that_cannot_be_told(void **state)
     assert_false(skew_rate(&some, &some, &low, &high));
 }
 
+// The rate itself changes: what the end of the first block and the beginning of the second prove
+// contradicts what their other ends do.
+static void test_no_constant_rate(void **state)
+{
+    (void)state;
+    struct skew first, second;
+    int64_t low, high;
+
+    for (int change = 0; change <= 1; change++) {
+        skew_start(&first);
+        skew_start(&second);
+        // Offset 0 +-10 at 1000, and 2000 more at 3000.
+        skew_add(&first, 990, 1000, 1010);
+        skew_add(&second, 2990, 5000, 3010);
+        assert_true(skew_rate(&first, &second, &low, &high));
+        assert_true(low <= 1000000000 && high >= 1000000000);
+        // Soon after that it is 0 again.
+        skew_add(&second, 3090, change ? 3100 : 5200, 3110);
+        assert_int_equal(skew_rate(&first, &second, &low, &high), !change);
+        assert_false(skew_join(&first, &second).constant);
+    }
+}
+
 static void test_verdicts(void **state)
 {
     (void)state;
@@ -242,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_rates_enclose_the_truth),
         cmocka_unit_test(test_the_threshold_of_a_rate),
         cmocka_unit_test(test_rates_that_cannot_be_told),
+        cmocka_unit_test(test_no_constant_rate),
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_nanoseconds_are_rounded_outwards),
     };

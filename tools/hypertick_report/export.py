@@ -16,12 +16,13 @@ CSV_HEADER = [
     "log", "result", "hypervisor", "kind", "name", "clock", "status", "nominal", "hz",
     "granularity_hz", "low_hz", "high_hz", "proven_ppb", "raw_low_hz", "raw_high_hz", "limit_ppb",
     "defect_ns", "samples", "window_ns", "error_ppb", "low_ppb", "high_ppb", "allowed_ppb",
-    "verdict", "reason",
+    "verdict", "reason", "offset_low_ns", "offset_high_ns", "rate_low_ppb", "rate_high_ppb",
+    "exchanges", "exchange_min_ns", "tsc_adjust", "differences", "claims",
 ]  # fmt: skip
 
 
 def csv_rows(runs: list[Run]) -> str:
-    """One row per measurement, rate and claim."""
+    """One row per measurement, rate, claim and vCPU."""
     rows: list[dict[str, Any]] = []
     for run in runs:
         about = {"log": run.name, "result": run.result, "hypervisor": vendor(run)}
@@ -35,6 +36,9 @@ def csv_rows(runs: list[Run]) -> str:
                 both = [claim["reason"], verdict["reason"]]
                 row |= {**verdict, "reason": "; ".join(filter(None, both))}
             rows.append(row)
+        for vcpu in run.records("vcpu"):
+            named = {"kind": "vcpu", "name": vcpu["index"], "clock": "tsc"}
+            rows.append({**about, **vcpu, **named, "hz": vcpu.get("pvclock_hz")})
     return _csv(CSV_HEADER, [[row.get(field) for field in CSV_HEADER] for row in rows])
 
 
@@ -93,7 +97,12 @@ def _json_run(run: Run) -> dict[str, Any]:
         **{
             f"{kind}s": [plain(record) for record in run.records(kind)]
             for kind in ("block", "scan", "clock", "measurement", "rate", "step", "expect", "check",
-                         "exception")  # fmt: skip
+                         "exception", "vcpu")  # fmt: skip
+        },
+        # Of all vCPUs together; `vcpus` are the single ones.
+        **{
+            name: plain(next(iter(run.records(kind)), None))
+            for name, kind in (("vcpus_together", "vcpus"), ("warp", "warp"))
         },
         "notes": [plain(note) for note in run.records("note")],
         "end": plain(run.end),

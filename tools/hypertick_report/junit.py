@@ -6,14 +6,14 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 
 from hypertick_report.records import Record, Run
-from hypertick_report.summary import step_text, vendor
+from hypertick_report.summary import other_vcpus, step_text, vcpu_findings, vendor
 from hypertick_report.units import error, printable, within
 
 Case = tuple[str, str, str, str]  # group, name, "" or failure or error or skipped, message
 
 
 def document(runs: list[Run]) -> str:
-    """One suite per run; one case per verdict, expectation and check, and three for the run."""
+    """One suite per run; one case per verdict, expectation, check and vCPU, and three for the run."""
     root = ElementTree.Element("testsuites")
     for run in runs:
         suite = ElementTree.SubElement(root, "testsuite", name=printable(run.name))
@@ -83,7 +83,19 @@ def _cases(run: Run) -> list[Case]:
     for check in run.records("check"):
         outcome = {"pass": "", "skip": "skipped", "fail": _deciding(run.strict)}[check["result"]]
         cases.append(("check", check["id"], outcome, f"{check['result']}: {check['detail']}"))
+    for vcpu in other_vcpus(run):
+        cases.append(("vcpu", f"vCPU {vcpu['index']}", *_vcpu(run, vcpu)))
     return cases
+
+
+def _vcpu(run: Run, vcpu: Record) -> tuple[str, str]:
+    found = vcpu_findings(vcpu)
+    wrong = vcpu["status"] == "faulted" or "off" in (vcpu["verdict"], vcpu.get("claims"))
+    # What is too wide to tell fails no run, strict or not.
+    apart = vcpu.get("claims") in ("apart", "missing")
+    alike = vcpu["status"] == "up" and not vcpu["differences"] and not apart
+    outcome = _deciding(wrong or (run.strict and not alike))
+    return (outcome if wrong or found else ""), f"{vcpu['status']}: {'; '.join(found)}"
 
 
 def _judged(run: Run, verdict: Record) -> tuple[str, str]:

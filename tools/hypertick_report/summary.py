@@ -22,6 +22,8 @@ def document(run: Run) -> list[Part]:
         ("Claims, and their proven errors", _claims(run)),
         ("Reasons", _reasons(run)),
         ("Steps and changes of rate", _steps(run)),
+        ("vCPUs", _vcpus(run)),
+        ("TSCs of the other vCPUs, against CPU 0's", _vcpu_tscs(run)),
         ("Expected", _expects(run)),
         ("Checks that did not pass", _checks(run)),
         ("Notes", _notes(run)),
@@ -208,6 +210,63 @@ def _steps(run: Run) -> Optional[Facts]:
     steps = run.records("step")
     pairs = [(str(number), step_text(step)) for number, step in enumerate(steps, start=1)]
     return Facts(pairs) if pairs else None
+
+
+def _vcpus(run: Run) -> Optional[Facts]:
+    pairs = []
+    for found in run.records("vcpus"):
+        pairs.append(("up", f"{found['up']} of {found['examined']}, {found['listed']} are known of"))
+        if found["start_ns"] is not None:
+            pairs.append(("started in", duration(found["start_ns"])))
+        if found["reason"]:
+            pairs.append(("why no others", found["reason"]))
+    verdicts = [vcpu["verdict"] for vcpu in other_vcpus(run)]
+    if verdicts:
+        words = ("ok", "inconclusive", "off", "none")
+        count = {word: verdicts.count(word) for word in words if word in verdicts}
+        pairs.append(("verdicts", ", ".join(f"{number} {word}" for word, number in count.items())))
+    for warp in run.records("warp"):
+        worst = f"{warp['warps']} went backwards, by up to {duration(warp['max_ns'])}"
+        result = worst if warp["warps"] else "none went backwards"
+        reads = f"{warp['reads']} readings by {plural(warp['vcpus'], 'vCPU')} at once"
+        pairs.append(("warp test", f"{reads}: {result}"))
+    return Facts(pairs) if pairs else None
+
+
+def other_vcpus(run: Run) -> list[Record]:
+    """All but CPU 0, which the others are compared with."""
+    return [vcpu for vcpu in run.records("vcpu") if vcpu["index"] > 0]
+
+
+def vcpu_findings(vcpu: Record) -> list[str]:
+    """What a vCPU has that CPU 0 has not, in words; nothing where all is well."""
+    found = [vcpu["reason"]] if vcpu["reason"] else []
+    # Records of an early version have no claims.
+    claims = vcpu.get("claims")
+    if claims == "apart":
+        ahead = " to ".join(duration(vcpu[f"pvclock_{which}_ns"]) for which in ("low", "high"))
+        found.append(f"its pvclock is {ahead} ahead of CPU 0's")
+    elif claims in ("off", "missing", "inconclusive"):
+        found.append(f"it is told another rate than CPU 0: {claims}")
+    if vcpu["differences"]:
+        found.append(f"{plural(vcpu['differences'], 'difference')}, as {vcpu['difference']}")
+    return found
+
+
+def _vcpu_tscs(run: Run) -> Optional[Table]:
+    rows = [
+        [
+            str(vcpu["index"]),
+            vcpu["status"],
+            *(duration(vcpu[f"offset_{which}_ns"]) for which in ("low", "high")),
+            *(error(vcpu[f"rate_{which}_ppb"]) for which in ("low", "high")),
+            duration(vcpu["exchange_min_ns"]),
+            "; ".join([vcpu["verdict"], *vcpu_findings(vcpu)]),
+        ]
+        for vcpu in other_vcpus(run)
+    ]
+    headers = [">vCPU", "status", ">ahead from", ">to", ">faster from", ">to", ">exchange", "verdict"]
+    return _table(headers, rows)
 
 
 def _expects(run: Run) -> Optional[Table]:

@@ -13,7 +13,10 @@ NONE = "-"
 
 
 def megahertz(hz: Union[int, Decimal, None]) -> str:
-    return NONE if hz is None else f"{Decimal(hz) / 10**6:.6f} MHz"
+    """A frequency in MHz; one that is too low for its six decimals in Hz."""
+    if hz is None:
+        return NONE
+    return f"{hz} Hz" if 0 < hz < 1000 else f"{Decimal(hz) / 10**6:.6f} MHz"
 
 
 def error(ppb: Optional[int]) -> str:
