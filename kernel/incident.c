@@ -244,6 +244,10 @@ static void take_offsets(struct measurement *measurement)
         *incident = other;
     }
     incident_attribute(measurement, incident);
+    if (!incident->is_step && !measurement->repeats)
+        for (size_t i = 0; i < measurement->count; i++)
+            if (measurement->clocks[i].sampled)
+                track_change(&measurement->clocks[i].track);
 }
 
 // A coarse clock that contradicts itself by less than its granularity is coarser than its
@@ -352,6 +356,22 @@ void incident_attribute(struct measurement *measurement, struct incident *incide
         measurement->clocks[__builtin_ctz(incident->clocks_possible)].stepped = true;
 }
 
+// The rates on both sides of the only break, which was no step: at the end of the window the one
+// after it is known better than when the break was sized.
+static void compare_rates(const struct measurement *measurement, struct incident *incident)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        const struct clock_run *run = &measurement->clocks[i];
+        const struct track *track = &run->track;
+        if (run->sampled && track->open && track->was_low.cycles && track->was_high.cycles &&
+            envelope_bounded(&track->envelope) &&
+            !text_equal(run->info.independence, CLOCK_DERIVED) &&
+            (slope_less(track->envelope.high, track->was_low) ||
+             slope_less(track->was_high, track->envelope.low)))
+            incident->changed |= 1u << i;
+    }
+}
+
 void incident_conclude(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX)
@@ -360,4 +380,7 @@ void incident_conclude(struct measurement *measurement)
         if (measurement->clocks[i].sampled && measurement->clocks[i].jumped)
             incident_jump(measurement, i);
     incident_forgo(measurement, UINT64_MAX);
+    if (!measurement->repeats && measurement->incident_count == 1 &&
+        !measurement->incidents[0].is_step)
+        compare_rates(measurement, &measurement->incidents[0]);
 }

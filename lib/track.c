@@ -18,6 +18,7 @@ void track_reset(struct track *track, const struct track_config *config)
     track->ticks = 0;
     track->whole_known = false;
     recall_reset(&track->recall);
+    track->was_low = track->was_high = track->low;
     checkpoints_reset(&track->checkpoints, 64);
 }
 
@@ -57,6 +58,17 @@ void track_settle(struct track *track, uint64_t sound_until)
 {
     if (track->checkpoints.held)
         checkpoints_return(&track->checkpoints, sound_until, true, &track->low, &track->high);
+}
+
+void track_change(struct track *track)
+{
+    if (track->low.cycles && track->high.cycles) {
+        if (!track->was_low.cycles || slope_less(track->low, track->was_low))
+            track->was_low = track->low;
+        if (!track->was_high.cycles || slope_less(track->was_high, track->high))
+            track->was_high = track->high;
+    }
+    track_forget(track);
 }
 
 void track_forget(struct track *track)
@@ -200,6 +212,10 @@ bool track_enclosure(const struct track *track, struct slope *low, struct slope 
         if (open->high.cycles && (!high->cycles || slope_less(open->high, *high)))
             *high = open->high;
     }
+    if (track->was_low.cycles && low->cycles && slope_less(track->was_low, *low))
+        *low = track->was_low;
+    if (track->was_high.cycles && high->cycles && slope_less(*high, track->was_high))
+        *high = track->was_high;
     return low->cycles && high->cycles;
 }
 

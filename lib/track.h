@@ -42,6 +42,7 @@ struct track {
     struct narrow head;             // the narrowest of the stream's first readings
     struct recall recall;           // ticks continue across a break, not across a gap
     struct checkpoints checkpoints; // of the rate, from all segments
+    struct slope was_low, was_high; // what the rate was before it changed, by track_change
 };
 
 struct reading {
@@ -86,13 +87,18 @@ void track_break(struct track *track, uint64_t sound_until);
 // after this one.
 void track_settle(struct track *track, uint64_t sound_until);
 
+// The rate may be another one since the last break: from now on track_enclosure gives an interval
+// that holds both.
+void track_change(struct track *track);
+
 // Ends the open segment because the clock was restarted: nothing is wrong with its samples.
 void track_close(struct track *track);
 
 // Forgets what the segments before the open one proved: since then the rate is another one.
 void track_forget(struct track *track);
 
-// The enclosure of all segments together, the open one included; false while one bound is missing.
+// The enclosure of all segments together, the open one included, and widened by what the rate was
+// before track_change; false while one bound is missing.
 bool track_enclosure(const struct track *track, struct slope *low, struct slope *high);
 
 // The best single slope, from the narrowest brackets at both ends (lib/narrow.h); {0, 0} while the

@@ -418,6 +418,41 @@ static void test_with_all_phases_one_tick_is_enough(void **state)
     assert_true(found > tried - tried / 50);
 }
 
+// A clock that runs at 1/10 and then at 1/9: located early at first, what was proven until the
+// change is taken back later, and the enclosure then holds both rates.
+static void test_a_change_of_rate_widens_the_enclosure(void **state)
+{
+    (void)state;
+    struct slope low, high;
+    bool broken = false;
+
+    reset(MODULUS_32, 1, NO_LIMIT, 1);
+    for (uint64_t i = 0; i < 400; i++) {
+        uint64_t ticks = i < 200 ? i * 9 : 1800 + (i - 200) * 10;
+        if (add(i * 90, i * 90 + 9, ticks) == TRACK_OK)
+            continue;
+        assert_false(broken);
+        broken = true;
+        track_break(&track, 0);
+        assert_false(track_enclosure(&track, &low, &high));
+    }
+    assert_true(broken);
+    assert_true(track_enclosure(&track, &low, &high));
+    assert_false(slope_within((struct slope){1, 10}, low, high));
+    track_settle(&track, 200 * 90);
+    assert_true(track_enclosure(&track, &low, &high));
+    assert_true(slope_less(high, low)); // no one rate fits
+    track_change(&track);
+    assert_true(track_enclosure(&track, &low, &high));
+    assert_true(slope_within((struct slope){1, 10}, low, high));
+    assert_true(slope_within((struct slope){1, 9}, low, high));
+    assert_false(slope_within((struct slope){1, 11}, low, high));
+    // What was forgotten is not taken back.
+    track_forget(&track);
+    track_settle(&track, UINT64_MAX);
+    assert_int_equal(track.low.cycles, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_a_change_never_spoils_the_result),
         cmocka_unit_test(test_a_step_above_the_bound_is_always_found),
         cmocka_unit_test(test_with_all_phases_one_tick_is_enough),
+        cmocka_unit_test(test_a_change_of_rate_widens_the_enclosure),
     };
 
     return cmocka_run_group_tests_name("track_break", tests, NULL, NULL);
