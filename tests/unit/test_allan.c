@@ -87,12 +87,33 @@ static void test_extremes(void **state)
     assert_int_equal(ppt, 1518500249); // 2^31 / sqrt(2)
 }
 
+// Over a gap no difference is taken: two streams give the mean of what each gives.
+static void test_a_gap(void **state)
+{
+    uint64_t ppt, pairs;
+
+    (void)state;
+    allan_reset(&allan);
+    for (unsigned i = 0; i < 8; i++)
+        allan_add(&allan, i % 2 ? 1000 : -1000);
+    allan_gap(&allan);
+    for (unsigned i = 0; i < 8; i++)
+        allan_add(&allan, 1000000);
+    assert_true(allan_deviation(&allan, 0, &ppt, &pairs));
+    assert_int_equal(pairs, 14);
+    assert_int_equal(ppt, 1000); // seven differences of 2000 and seven of 0: sqrt(2000^2 / 2 / 2)
+    assert_true(allan_deviation(&allan, 1, &ppt, &pairs));
+    assert_int_equal(pairs, 6);
+    assert_int_equal(ppt, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_drift),
         cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_a_gap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
