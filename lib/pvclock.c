@@ -27,6 +27,14 @@ bool pvclock_copy(const volatile struct pvclock_time *page, struct pvclock_time 
     return false;
 }
 
+uint64_t pvclock_ns(const struct pvclock_time *pair, uint64_t tsc)
+{
+    uint64_t cycles = tsc - pair->tsc_timestamp;
+
+    cycles = pair->shift < 0 ? cycles >> (-pair->shift & 63) : cycles << (pair->shift & 63);
+    return pair->system_time + (uint64_t)((uint128)cycles * pair->mul >> 32);
+}
+
 uint64_t pvclock_millihertz(uint32_t mul, int8_t shift, uint64_t *granularity)
 {
     *granularity = 0;

@@ -25,6 +25,10 @@ _Static_assert(sizeof(struct pvclock_time) == 32, "the layout is the host's");
 // writing each time, or never wrote at all; `out` is then what was read last.
 bool pvclock_copy(const volatile struct pvclock_time *page, struct pvclock_time *out);
 
+// The time at this TSC value, not before the pair's, on the line of the pair: ns. What overflows 64
+// bits is lost; bits 5:0 of the shift count.
+uint64_t pvclock_ns(const struct pvclock_time *pair, uint64_t tsc);
+
 // The TSC rate that mul and shift state, 10^9 * 2^(32 - shift) / mul hertz, to the nearest mHz;
 // 0 where mul is 0 or shift lies outside -32..31. *granularity: what one step of mul makes, in mHz,
 // rounded up.

@@ -115,6 +115,7 @@ void sim_operation(void)
 {
     if (++sim.result->operations > sim.config->operations_max || sim.now_fs > sim.end_fs)
         sim_leave(SIM_HUNG, 0);
+    paravirt_pass();
 }
 
 void sim_violation(const char *what, uint64_t address, uint64_t value)
@@ -195,6 +196,8 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     rtc_reset();
     oscillator_start(&sim.pvclock, &config->pvclock);
     sim.pvclock_written = false;
+    oscillator_start(&sim.xen_platform, &config->xen_platform);
+    sim.xen_time = NULL;
     oscillator_start(&sim.refcount_clock, &config->refcount);
     uart_reset(&sim.com1, &config->com1, &result->com1);
     uart_reset(&sim.com2, &config->com2, &result->com2);

@@ -369,8 +369,13 @@ struct sim_config {
     struct sim_pm_timer pm_timer;
     struct sim_lapic lapic;
     struct sim_rtc rtc;
-    struct sim_clock pvclock;  // KVM's, in ns: behind the old MSR 0x12
-    bool pvclock_stable;       // it is the master clock's, derived from the TSC
+    struct sim_clock pvclock; // KVM's, in ns: behind the old MSR 0x12
+    bool pvclock_stable;      // it is the master clock's, derived from the TSC
+    // Xen's platform timer, in ns, and what becomes of system time: a pair every so often, 0 ns:
+    // one only. Steered: with a multiplier of its own, and set to the platform timer where it lags.
+    struct sim_clock xen_platform;
+    uint64_t xen_pair_ns;
+    bool xen_steered;
     struct sim_clock refcount; // Hyper-V's MSR 0x40000020; its access is SIM_MSR
     bool open_bus_zeros;       // what nothing decodes reads as zeros, not ones
 

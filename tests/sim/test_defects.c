@@ -13,8 +13,8 @@
 
 #include "tests/sim/run.h"
 
-static const char *const names[] = {"pit",    "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount",
-                                    "pvclock"};
+static const char *const names[] = {
+    "pit", "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount", "pvclock", "xen-time"};
 
 // The clocks whose measurement has this status are `expected`, words with spaces between them.
 static void expect_having(const char *status, const char *expected)
@@ -432,6 +432,7 @@ static void test_pairs_of_the_host(void **state)
     config.pvclock_stable = true;
     run(&config);
     expect(find("clock", "clock", "pvclock"), "status", "disabled");
+    expect(find("clock", "clock", "pvclock"), "independence", "tsc-derived");
     assert_true(notes("KVM derives it from the TSC"));
     expect_having("odd", "");
     expect_end("pass");
@@ -440,6 +441,111 @@ static void test_pairs_of_the_host(void **state)
     config.pvclock = sim_no_clock();
     run(&config);
     expect(find("clock", "clock", "pvclock"), "status", "absent");
+}
+
+// --- Xen's system time
+
+static struct sim_config xen_with_pairs(void)
+{
+    struct sim_config config = sim_machine("xen-hvm");
+
+    config.com2.present = true;
+    config.options = "window=7s precision=0 clocks=xen-time,pmtimer,hpet";
+    config.operations_max = 100000000;
+    config.latency[SIM_PAUSE] = (struct sim_latency){20000, 20000, 0}; // fewer readings
+    config.xen_pair_ns = 1000000000;
+    config.xen_steered = true;
+    sim_cpuid_set(&config, 0x40000003, 0, 0, SIM_TSC_HZ / 1000, 1); // the host's TSC: nothing known
+    sim_cpuid_set(&config, 0x80000007, 0, 0, 0, 0);
+    return config;
+}
+
+// Pairs that Xen set to its platform timer are a witness like the others.
+static void test_pairs_of_xen(void **state)
+{
+    (void)state;
+    struct sim_config config = xen_with_pairs();
+
+    run(&config);
+    expect(find("clock", "clock", "xen-time"), "status", "live");
+    expect(find("clock", "clock", "xen-time"), "independence", "host-timebase");
+    expect_having("ok", "hpet pmtimer xen-time");
+    expect_true_rate(SIM_TSC_HZ);
+    assert_in_range(number(find("measurement", "clock", "xen-time"), "samples"), 4, 7);
+    assert_int_equal(steps(), 0);
+    expect_end("pass");
+    // A platform timer of another rate is found out.
+    config.xen_platform.error_ppb = 200000;
+    run(&config);
+    expect_having("odd", "xen-time");
+    expect_true_rate(SIM_TSC_HZ);
+    // It may be all there is.
+    config = xen_with_pairs();
+    config.options = "window=7s precision=0 tolerance=100ppm clocks=xen-time";
+    run(&config);
+    expect_having("ok", "xen-time");
+    expect_true_rate(SIM_TSC_HZ);
+    expect_end("pass");
+    config.options = "window=1s clocks=xen-time";
+    run(&config);
+    expect(find("clock", "clock", "xen-time"), "status", "slow");
+    expect_end("inconclusive");
+}
+
+// Pairs on one line are the TSC, whatever the line says; and Xen may say so itself.
+static void test_pairs_of_xen_that_are_none(void **state)
+{
+    (void)state;
+    struct sim_config config = xen_with_pairs();
+
+    config.xen_steered = false;
+    run(&config);
+    expect(find("clock", "clock", "xen-time"), "status", "disabled");
+    expect(find("clock", "clock", "xen-time"), "reason",
+           "of 7 new pairs, 7 only repeat the TSC: no witness");
+    expect_having("ok", "hpet pmtimer");
+    expect_end("pass");
+    // With a multiplier of its own, but never behind its platform timer: system time is
+    // extrapolated.
+    config.xen_steered = true;
+    config.xen_platform.error_ppb = -100000;
+    run(&config);
+    expect(find("clock", "clock", "xen-time"), "status", "disabled");
+    // Xen wrote once, when the page was mapped.
+    config = xen_with_pairs();
+    config.xen_pair_ns = 0;
+    run(&config);
+    expect(find("clock", "clock", "xen-time"), "reason",
+           "of 0 new pairs, 0 only repeat the TSC: no witness");
+    static const struct {
+        uint32_t time_eax, power_edx;
+        uint8_t flags;
+        const char *reason;
+    } known[] = {
+        {1, 0, 0, "it emulates the TSC: Xen's time is no witness of it"},
+        {2, 0, 0, "the host's TSC is reliable: Xen's time is no witness of it"},
+        {0, 0, 1, "the host's TSC is reliable: Xen's time is no witness of it"},
+        {0, 0x100, 0, "the TSC is invariant: Xen's time is no witness of it"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        config = xen_with_pairs();
+        config.options = "window=50ms";
+        sim_cpuid_set(&config, 0x40000003, known[i].time_eax, 0, SIM_TSC_HZ / 1000, 1);
+        sim_cpuid_set(&config, 0x80000007, 0, 0, 0, known[i].power_edx);
+        config.paravirt.xen.flags = known[i].flags;
+        run(&config);
+        expect(find("clock", "clock", "xen-time"), "status", "disabled");
+        expect(find("clock", "clock", "xen-time"), "independence", "tsc-derived");
+        expect(find("clock", "clock", "xen-time"), "reason", known[i].reason);
+    }
+    // No page, no clock.
+    config.paravirt.xen_result = -22;
+    run(&config);
+    expect(find("clock", "clock", "xen-time"), "status", "absent");
+    config = sim_machine("kvm");
+    config.options = "window=50ms";
+    run(&config);
+    expect(find("clock", "clock", "xen-time"), "reason", "no Xen leaves");
 }
 
 static void test_reference_counter_of_hyper_v(void **state)
@@ -493,6 +599,8 @@ int main(void)
         cmocka_unit_test(test_pm_timer_at_double_speed),
         cmocka_unit_test(test_reference_counter_of_kvm),
         cmocka_unit_test(test_pairs_of_the_host),
+        cmocka_unit_test(test_pairs_of_xen),
+        cmocka_unit_test(test_pairs_of_xen_that_are_none),
         cmocka_unit_test(test_reference_counter_of_hyper_v),
     };
 
