@@ -249,6 +249,7 @@ static void boot(struct boot_info *info, const struct sim_config *config)
     info->regions[info->region_count++] =
         (struct memory_region){top - 0x10000, 0x10000, MEMORY_ACPI_RECLAIM};
     info->framebuffer = config->framebuffer;
+    info->jailhouse = config->jailhouse;
     if (config->acpi.handed_over)
         info->rsdp = sim.rsdp;
     if (config->efi)

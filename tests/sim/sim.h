@@ -253,11 +253,13 @@ struct sim_paravirt {
     struct sim_backdoor backdoor;
 };
 
-// SMBIOS tables: version 2.8, types 0, 1 and 11, in the BIOS ROM.
+// SMBIOS tables: version 2.8, types 0, 1, 4 and 11, in the BIOS ROM.
 struct sim_smbios {
     bool present;
     bool virtual_machine;                                          // the bit of type 0
     const char *bios_vendor, *manufacturer, *product, *oem_string; // NULL: not given
+    bool processor;                                                // there is a type 4,
+    uint16_t external_mhz, max_mhz, current_mhz;                   // with these speeds; 0: unknown
     bool damaged;                                                  // a wrong checksum
 };
 
@@ -358,6 +360,7 @@ struct sim_config {
     const char *loader;
     enum boot_protocol protocol;
     unsigned memory_mib;
+    struct jailhouse_setup jailhouse; // as boot_info has it
 
     struct sim_clock tsc;
     uint64_t tsc_quantum; // readings are multiples of this, 0 as 1
