@@ -51,6 +51,21 @@ bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint
     return true;
 }
 
+void boot_check_regions(struct boot_info *boot)
+{
+    for (size_t i = 1; i < boot->region_count; i++) {
+        const struct memory_region *a = &boot->regions[i];
+        for (size_t j = 0; j < i; j++) {
+            const struct memory_region *b = &boot->regions[j];
+            if (a->base >= b->base + b->length || b->base >= a->base + a->length)
+                continue;
+            boot_note(boot, "memory map: the regions at 0x%llx and 0x%llx overlap",
+                      (unsigned long long)b->base, (unsigned long long)a->base);
+            return;
+        }
+    }
+}
+
 // UEFI 2.10, table 7.6, for a program that has left boot services.
 static uint32_t type_of_efi(uint32_t type)
 {

@@ -52,6 +52,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t address)
     else
         boot_note(&boot, "unknown loader: EAX 0x%08x is not Multiboot, EBX 0x%08x not PVH", magic,
                   address);
+    boot_check_regions(&boot);
     paging_add(&boot);
     machine_set_cr3(machine_cr3()); // what was missing may be remembered as missing
     kernel_main(&boot);

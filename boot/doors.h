@@ -44,6 +44,10 @@ bool boot_add_region(struct boot_info *boot, unsigned index, uint64_t base, uint
 // many types that are RAM to us. For the rest as boot_add_region.
 bool boot_add_efi_region(struct boot_info *boot, uint32_t type, uint64_t base, uint64_t pages);
 
+// Adds a note where two regions have memory in common: one of them is wrong. Only the first pair is
+// named. After the parser.
+void boot_check_regions(struct boot_info *boot);
+
 // Installs our GDT, TSS and IDT (boot/descriptors.c).
 void descriptors_install(void);
 

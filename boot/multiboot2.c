@@ -1,6 +1,8 @@
 // Multiboot 2: the information structure. Multiboot 2 Specification 2.0, section 3.6.
 #include "boot/doors.h"
 
+#include "lib/text.h"
+
 // Nothing keeps a loader from putting them at odd addresses: hence packed.
 struct __attribute__((packed)) tag {
     uint32_t type;
@@ -45,6 +47,18 @@ struct __attribute__((packed)) efi_entry {
 struct __attribute__((packed)) efi64_tag {
     struct tag tag;
     uint64_t system_table;
+};
+
+// Of EFI's system table what is used here, at EFI_TABLES: UEFI 2.10, section 4.3.1. The tables are
+// those of section 4.6.
+struct __attribute__((packed)) efi_tables {
+    uint64_t count, address;
+};
+#define EFI_TABLES     104
+#define EFI_TABLES_MAX 1024 // far more than any firmware has
+struct __attribute__((packed)) efi_table {
+    uint8_t guid[16];
+    uint64_t address;
 };
 
 struct __attribute__((packed)) framebuffer_tag {
@@ -108,6 +122,34 @@ static void parse_efi_map(struct boot_info *boot, const struct phys *phys, uint6
     }
 }
 
+// No tag of GRUB's leads to the SMBIOS tables, and under UEFI no search finds them.
+static void find_smbios(struct boot_info *boot, const struct phys *phys, uint64_t system_table)
+{
+    static const uint8_t guids[][16] = {
+        // SMBIOS_TABLE_GUID, SMBIOS3_TABLE_GUID: the newer one counts
+        {0x31, 0x2d, 0x9d, 0xeb, 0x88, 0x2d, 0xd3, 0x11, 0x9a, 0x16, 0, 0x90, 0x27, 0x3f, 0xc1,
+         0x4d},
+        {0x44, 0x15, 0xfd, 0xf2, 0x94, 0x97, 0x2c, 0x4a, 0x99, 0x2e, 0xe5, 0xbb, 0xcf, 0x20, 0xe3,
+         0x94},
+    };
+    const struct efi_tables *tables = phys_view(phys, system_table + EFI_TABLES, sizeof(*tables));
+    uint64_t found[ARRAY_SIZE(guids)] = {0};
+    uint64_t count = tables && tables->count <= EFI_TABLES_MAX ? tables->count : 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        const struct efi_table *entry =
+            phys_view(phys, tables->address + i * sizeof(*entry), sizeof(*entry));
+        for (size_t j = 0; entry && j < ARRAY_SIZE(guids); j++)
+            if (memcmp(entry->guid, guids[j], sizeof(guids[j])) == 0)
+                found[j] = entry->address;
+        if (!entry)
+            count = 0;
+    }
+    if (!count)
+        boot_note(boot, "the EFI configuration table cannot be read");
+    boot->smbios = found[1] ? found[1] : found[0];
+}
+
 static void parse_framebuffer(struct boot_info *boot, const struct framebuffer_tag *tag)
 {
     if (tag->type != FRAMEBUFFER_DIRECT)
@@ -165,6 +207,29 @@ static void parse_tag(struct boot_info *boot, const struct phys *phys, const str
     }
 }
 
+// What the tags say about EFI: addresses, 0 where there is no such tag.
+struct efi_said {
+    uint64_t system_table, map;
+    uint32_t map_size;
+    bool alive; // boot services were, at the entry
+};
+
+static void parse_efi(struct boot_info *boot, const struct phys *phys, const struct efi_said *efi,
+                      bool have_map)
+{
+    if (efi->map && !have_map) {
+        boot->region_count = 0;
+        parse_efi_map(boot, phys, efi->map, efi->map_size);
+    }
+    if (efi->system_table)
+        find_smbios(boot, phys, efi->system_table);
+    // boot/stub/efi.c added the map when it had left boot services.
+    if (efi->alive && efi->map)
+        boot->efi_system_table = efi->system_table;
+    else if (efi->alive)
+        boot_note(boot, "UEFI's boot services could not be left");
+}
+
 void multiboot2_parse(struct boot_info *boot, const struct phys *phys, uint64_t address)
 {
     const struct tag *head = phys_view(phys, address, sizeof(*head)); // the total size, reserved
@@ -177,34 +242,25 @@ void multiboot2_parse(struct boot_info *boot, const struct phys *phys, uint64_t 
     }
     uint64_t end = address + head->type;
     uint64_t at = address + sizeof(*head);
-    uint64_t efi_map = 0, system_table = 0;
-    uint32_t efi_map_size = 0;
-    bool have_map = false, alive = false;
+    struct efi_said efi = {0};
+    bool have_map = false;
     for (unsigned i = 0; i < TAGS_MAX; i++) {
         const struct tag *tag = phys_view(phys, at, sizeof(*tag));
         if (!tag || at + sizeof(*tag) > end || tag->size < sizeof(*tag) || tag->size > end - at)
             break;
         if (tag->type == TAG_END) {
-            if (efi_map && !have_map) {
-                boot->region_count = 0;
-                parse_efi_map(boot, phys, efi_map, efi_map_size);
-            }
-            // boot/stub/efi.c added the map when it had left boot services.
-            if (alive && efi_map)
-                boot->efi_system_table = system_table;
-            else if (alive)
-                boot_note(boot, "UEFI's boot services could not be left");
+            parse_efi(boot, phys, &efi, have_map);
             return;
         }
         if (tag->type == TAG_EFI_MAP) {
-            efi_map = at;
-            efi_map_size = tag->size;
+            efi.map = at;
+            efi.map_size = tag->size;
         } else if (tag->type == TAG_EFI64) {
-            const struct efi64_tag *efi = phys_view(phys, at, sizeof(*efi));
-            system_table = efi && tag->size >= sizeof(*efi) ? efi->system_table : 0;
+            const struct efi64_tag *table = phys_view(phys, at, sizeof(*table));
+            efi.system_table = table && tag->size >= sizeof(*table) ? table->system_table : 0;
         } else {
             have_map |= tag->type == TAG_MAP;
-            alive |= tag->type == TAG_ALIVE;
+            efi.alive |= tag->type == TAG_ALIVE;
             parse_tag(boot, phys, tag, at);
         }
         at += (tag->size + 7ull) & ~7ull;

@@ -202,7 +202,7 @@ static void leave_by_any(const struct platform *platform, bool is_virtual)
 
 _Noreturn void machine_leave(enum outcome outcome, const struct platform *platform)
 {
-    static const char last_line[] = "Halted.\n";
+    const char *last_line = "Halted.\n";
     enum option_exit way = platform ? platform->options.exit : EXIT_AUTO;
     bool known = qemu_is_possible(platform);
 
@@ -210,6 +210,11 @@ _Noreturn void machine_leave(enum outcome outcome, const struct platform *platfo
         leave_by_debug_exit(outcome);
     switch (platform ? way : EXIT_HALT) {
     case EXIT_AUTO:
+        if (console_screen_alone()) {
+            last_line = "Halted, so that the screen keeps this; exit=acpi switches off.\n";
+            break;
+        }
+        // fall through
     case EXIT_QEMU:
         leave_by_any(platform, known || machine_cpuid(1, 0).ecx & PRESENT_BIT);
         break;
@@ -227,6 +232,6 @@ _Noreturn void machine_leave(enum outcome outcome, const struct platform *platfo
     case EXIT_HALT:
         break;
     }
-    console_write(SINK_TEXT, last_line, sizeof(last_line) - 1);
+    console_write(SINK_TEXT, last_line, text_length(last_line));
     machine_halt();
 }

@@ -200,6 +200,6 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     report_verdicts(&judged, &measurement);
     report_audit(&audit, platform.options.checks == CHECKS_LIST, platform.options.strict);
     report_stopped_sinks();
-    report_page(&platform, &judged, &measurement);
+    report_page(&platform, &judged, &measurement, &smp, &audit);
     finish(start_tsc, measurement.tsc_millihertz);
 }

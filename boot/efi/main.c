@@ -71,6 +71,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     where = (struct paging_image){(uint64_t)image_start, (uint64_t)image_text_end,
                                   (uint64_t)image_end, (uint64_t)stack_guard};
     uint64_t root = paging_start(&where, processor_paging());
+    boot_check_regions(&boot);
     paging_add(&boot);
     efi_enter(&boot, root);
 }

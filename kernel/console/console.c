@@ -93,6 +93,20 @@ bool console_wants(unsigned formats)
     return false;
 }
 
+bool console_screen_alone(void)
+{
+    bool alone = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+        if (sinks[i].state != STATE_OPEN && sinks[i].state != STATE_STOPPED)
+            continue;
+        if (devices[i] != &console_screen)
+            return false;
+        alone = true;
+    }
+    return alone;
+}
+
 bool console_state(size_t index, struct sink_state *state)
 {
     static const char *const words[] = {

@@ -36,6 +36,9 @@ void console_write(unsigned formats, const char *bytes, size_t length);
 // Is any sink open that gets any of `formats`?
 bool console_wants(unsigned formats);
 
+// Is a screen the only sink that got anything? It shows nothing any more when the machine is off.
+bool console_screen_alone(void);
+
 // For an exception before, or instead of, console_open: opens COM1 and the screen for text if
 // nothing is open.
 void console_open_fallback(void);

@@ -5,6 +5,7 @@
 static struct {
     unsigned records;
     unsigned points;
+    struct emit_notes notes;
     struct json json;
     char line[8192]; // an option line of 2 KiB takes up to 6 bytes a character in JSON
 } emit;
@@ -13,6 +14,7 @@ void emit_start(void)
 {
     emit.records = 0;
     emit.points = 0;
+    emit.notes.count = 0;
     console_write(SINK_TAP, "TAP version 14\n", 15);
 }
 
@@ -153,6 +155,24 @@ void emit_plan(void)
     console_write(SINK_TAP, plan, text_print(plan, sizeof(plan), "1..%u\n", emit.points));
 }
 
+const struct emit_notes *emit_notes(void)
+{
+    return &emit.notes;
+}
+
+static void remember(const char *prefix, const char *sentence)
+{
+    size_t index = emit.notes.count++;
+    struct text text;
+
+    if (index >= ARRAY_SIZE(emit.notes.first))
+        return;
+    text_init(&text, emit.notes.first[index], sizeof(emit.notes.first[index]));
+    text_format(&text, "%s%s", prefix, sentence);
+    if (text.truncated)
+        memcpy(text.data + text.used - 3, "...", 3);
+}
+
 void emit_note(const char *level, const char *format, ...)
 {
     char sentence[384], prefix[12];
@@ -165,6 +185,8 @@ void emit_note(const char *level, const char *format, ...)
     __builtin_va_end(arguments);
     text_print(prefix, sizeof(prefix), "%s: ", level);
     emit_wrapped(prefix, sentence);
+    if (!text_equal(level, "info"))
+        remember(prefix, sentence);
     emit_diagnostic("%s: %s", level, sentence);
     emit_record("note");
     record_string("level", level);

@@ -45,3 +45,11 @@ void emit_plan(void);
 // A sentence that belongs to the report wherever it goes: text, note record, TAP comment. `level`
 // is "info", "warning" or "error".
 void emit_note(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// The errors and warnings of the report so far: how many, and the first ones as far as they fit a
+// row of a screen, with "..." where they were cut.
+struct emit_notes {
+    size_t count;
+    char first[3][81];
+};
+const struct emit_notes *emit_notes(void);

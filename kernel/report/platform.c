@@ -45,13 +45,17 @@ static void write_options(const char *source, const char *line)
               text_length(line) > 79 ? "..." : "");
 }
 
+unsigned report_memory_mib(const struct platform *platform)
+{
+    return (unsigned)((platform->memory_bytes + (1 << 19)) >> 20);
+}
+
 void report_platform(const struct platform *platform, uint64_t start_tsc)
 {
     const struct boot_info *boot = platform->boot;
     const struct acpi_tables *acpi = &platform->acpi;
     const struct smbios *smbios = &platform->smbios;
-    // To the nearest: firmware keeps some of the last MiB for itself.
-    unsigned memory_mib = (unsigned)((platform->memory_bytes + (1 << 19)) >> 20);
+    unsigned memory_mib = report_memory_mib(platform);
     emit_record("start");
 
     record_u64("version", 1);

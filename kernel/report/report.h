@@ -10,6 +10,8 @@
 // report/platform.c
 void report_banner(const struct boot_info *boot);
 void report_options(const struct options *options);
+// The memory that the map lists, to the nearest MiB: firmware keeps some of the last one for itself.
+unsigned report_memory_mib(const struct platform *platform);
 void report_platform(const struct platform *platform, uint64_t start_tsc);
 void report_sinks(void);
 void report_stopped_sinks(void); // those that took no more bytes at some point
@@ -42,7 +44,8 @@ void report_vcpus(const struct smp *smp, const struct measurement *measurement);
 
 // report/page.c: the summary for screens, before report_end
 void report_page(const struct platform *platform, const struct judged *judged,
-                 const struct measurement *measurement);
+                 const struct measurement *measurement, const struct smp *smp,
+                 const struct audit *audit);
 
 // report/verdicts.c
 void report_verdicts(const struct judged *judged, const struct measurement *measurement);

@@ -82,6 +82,14 @@ def setup_data(following, kind, body):
 JAILHOUSE = pack("<HHHHQII", 2, 1, 0x608, 1, 0, 2596130, 1000000) + bytes(260)
 
 
+SMBIOS3 = bytes.fromhex("4415fdf297942c4a992ee5bbcf20e394")
+
+
+def system_table(address, count=1):
+    """EFI's, with one configuration table behind it, for this address in memory."""
+    return bytes(104) + pack("<QQ", count, address + 120) + SMBIOS3 + pack("<Q", 0xF1000)
+
+
 def rsdp(address):
     """An ACPI RSDP, of revision 0, that names an RSDT there."""
     table = bytearray(b"RSD PTR \0HYPTCK\0" + pack("<I", address))
@@ -106,6 +114,10 @@ SEEDS = {
     "multiboot2-efi": multiboot2(
         tag(12, pack("<Q", 0x7F000000)), tag(18, b""),
         tag(17, pack("<II", 48, 1) + pack("<IIQQQQQ", 7, 0, 0x100000, 0, 2**52, 15, 0) * 3)),
+    # The information takes 32 bytes.
+    "multiboot2-efi-tables": multiboot2(tag(12, pack("<Q", at(32)))) + system_table(at(32)),
+    "multiboot2-efi-tables-many":
+        multiboot2(tag(12, pack("<Q", at(32)))) + system_table(at(32), 1024),
     "pvh": pvh(HONEST, 0xF5A10),
     "pvh-lies": pvh(LYING, 2**64 - 4),
     "pvh-many": pvh(MANY),

@@ -73,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(memory.bytes, data + 2, size - 2);
     memset(&boot, 0, sizeof(boot));
     parse(&boot, &phys, data[0], BASE + data[1]);
+    boot_check_regions(&boot);
     check(&boot);
 
     // The other bits of the first byte are the CPU's.

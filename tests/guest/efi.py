@@ -25,8 +25,8 @@ DISK_BYTES = 4 << 20
 TIMEOUT_SECONDS = 120
 
 
-def disk(path: Path, files: dict[str, str], program: str = DEFAULT_BOOT) -> None:
-    """Makes a FAT disk without partitions, with the program and these text files on it."""
+def disk(path: Path, files: dict[str, str | bytes], program: str = DEFAULT_BOOT) -> None:
+    """Makes a FAT disk without partitions, with the program and these files on it."""
     path.write_bytes(bytes(DISK_BYTES))
     environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
 
@@ -39,10 +39,11 @@ def disk(path: Path, files: dict[str, str], program: str = DEFAULT_BOOT) -> None
         mtool("mmd", "-i", str(path), f"::/{folder}")
     mtool("mcopy", "-i", str(path), str(PROGRAM), f"::/{program}")
     for name, content in files.items():
-        mtool("mcopy", "-i", str(path), "-", f"::/{name}", text=content.encode())
+        mtool("mcopy", "-i", str(path), "-", f"::/{name}",
+              text=content.encode() if isinstance(content, str) else content)  # fmt: skip
 
 
-def boot(files: dict[str, str], program=DEFAULT_BOOT, machine="q35", memory="256M", smp=1,
+def boot(files: dict[str, str | bytes], program=DEFAULT_BOOT, machine="q35", memory="256M", smp=1,
          bare_exit=False, early=False, extra=()) -> qemu.Run:  # fmt: skip
     """Boots, waits for the end, and checks the run as `qemu.boot` does."""
     with tempfile.TemporaryDirectory() as name:
@@ -68,7 +69,8 @@ def boot(files: dict[str, str], program=DEFAULT_BOOT, machine="q35", memory="256
         run = qemu.collect(directory, done.returncode, done.stderr.decode(errors="replace"))
     expected = (0,) if bare_exit else qemu.RESULTS
     assert run.status in expected, f"status {run.status}: {run.stderr}{run.com1!r}"
-    run.com1 = run.com1[max(run.com1.find(b"hypertick "), 0) :]
+    first = max(run.com1.find(b"hypertick "), 0)
+    run.before, run.com1 = run.com1[:first], run.com1[first:]
     run.com2 = run.com2[max(run.com2.find(b'{"record"'), 0) :]
     run.records = records.load(run.com2.decode("ascii"), "com2")
     qemu.check(run, "efi", early)

@@ -1,5 +1,5 @@
 ; A boot sector that enters a bzImage's real-mode code as kvmtool does, at CS = DS and IP = 0x200, for
-; test_linux.py. The disk is this sector, the options in the next one, then the bzImage.
+; test_linux.py, and with the A20 gate closed, as BIOSes of old leave it. The disk is this sector, the options in the next one, then the bzImage.
 
 SETUP_SEGMENT equ 0x1000               ; of the setup code, at most 64 sectors with the boot sector
 OPTIONS    equ 0x20000
@@ -50,6 +50,9 @@ start:
     dec ecx
     jnz .system
 
+    in al, 0x92                     ; system control port A
+    and al, ~3                      ; A20 closed, no reset
+    out 0x92, al
     mov dword [fs:0x228], OPTIONS
     mov byte [fs:0x210], 0xFF
     mov ax, SETUP_SEGMENT

@@ -47,6 +47,7 @@ class Run:
     debugcon: bytes
     stderr: str
     records: Optional[records.Run] = None  # those of COM2, if it got any
+    before: bytes = b""  # what firmware said on COM1 before the report began
 
     @property
     def text(self) -> str:

@@ -109,3 +109,32 @@ def _misjudged(run: Run, verdict: Record) -> list[str]:
         if abs(error - verdict["error_ppb"]) > 2 and abs(error) < 10**15:
             found.append(f"{name}: expected an error of {float(error):.1f} ppb: {verdict}")
     return found
+
+
+# What a record says about the machine, and not about the moment at which it was measured.
+LASTING = {
+    "hypervisor": ("present", "vendor", "signature", "max_leaf"),
+    "block": ("scan", "base", "signature", "max_leaf", "known"),
+    "claim": ("source", "clock", "status", "hz", "reason"),
+    "clock": ("clock", "status", "nominal_hz", "bits", "independence", "detail"),
+    "evidence": ("source", "finding", "points_to"),
+    "identity": ("conclusion", "confidence"),
+    "check": ("id", "result"),
+    "verdict": ("source", "clock", "verdict"),
+}
+
+
+def lasting(run: Run, leave_out: tuple[str, ...] = ()) -> dict[str, list[tuple]]:
+    return {
+        kind: [tuple(record.get(field) for field in fields) for record in run.records(kind)]
+        for kind, fields in LASTING.items()
+        if kind not in leave_out
+    }
+
+
+def check_same(run: Run, reference: Run, leave_out: tuple[str, ...] = ()) -> None:
+    """Both tell the same about the machine."""
+    found, expected = lasting(run, leave_out), lasting(reference, leave_out)
+    for kind, rows in expected.items():
+        assert rows, f"no {kind} record: nothing is compared"
+        assert found[kind] == rows

@@ -10,7 +10,7 @@ import pytest
 
 from qemu import IMAGE, TIMEOUT_SECONDS, collect, hypertick_qemu
 
-SHORT = "window=10ms"
+SHORT = "window=50ms"
 
 
 def leave(options, machine="pc", extra=(), image=IMAGE):

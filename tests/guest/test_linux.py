@@ -3,18 +3,21 @@
 The 32-bit entry is GRUB's, in test_images.py.
 """
 
+import functools
 import struct
 import subprocess
 from typing import Callable
 
 import pytest
 
-from qemu import IMAGE, PASS, ROOT, boot
+import screen
+from qemu import IMAGE, PASS, ROOT, boot, hypertick_qemu
+from records import check_same
 
 BZIMAGE = ROOT / "build/hypertick.bzImage"
 LOADER = ROOT / "tests/guest/linux64_loader.asm"
 REAL_LOADER = ROOT / "tests/guest/linux16_loader.asm"
-SHORT = "window=10ms"
+SHORT = "window=50ms"
 
 LOAD_ADDRESS = 0x100000
 SECTOR = 512
@@ -143,6 +146,14 @@ def test_by_the_setup_code(machine, live):
     assert not run.notes("warning") and not run.notes("error")
 
 
+def without(bzimage, *instructions):
+    """A copy whose setup code has other instructions in the place of these."""
+    for old, new in instructions:
+        assert bzimage.count(old, 0, len(bzimage) - len(payload(bzimage))) == 1
+        bzimage = bzimage.replace(old, new, 1)
+    return bzimage
+
+
 # How the setup code asks for the memory map: by the second call where there is no first, and so on.
 E820 = bytes.fromhex("66b820e80000")  # mov eax, 0xe820
 E801 = bytes.fromhex("b801e8")  # mov ax, 0xe801
@@ -151,27 +162,45 @@ E801 = bytes.fromhex("b801e8")  # mov ax, 0xe801
 @pytest.mark.parametrize("calls", [(E820,), (E820, E801)], ids=["e801", "88"])
 def test_the_memory_map_of_old_bioses(tmp_path, bzimage, calls):
     """A copy that asks for functions which no BIOS has. E801h and 88h say nothing below 1 MiB."""
-    for call in calls:
-        assert bzimage.count(call, 0, len(bzimage) - len(payload(bzimage))) == 1
-        bzimage = bzimage.replace(call, call.replace(b"\xe8", b"\xfe"), 1)
     image = tmp_path / "bzImage"
-    image.write_bytes(bzimage)
+    image.write_bytes(without(bzimage, *((call, call.replace(b"\xe8", b"\xfe")) for call in calls)))
     run = boot(image=image, door="linux16", memory="48M", options=SHORT)
     assert run.status == PASS
     assert run.records.start["memory_mib"] in (46, 47)
 
 
-def test_entered_as_by_kvmtool(tmp_path, bzimage):
-    """With CS = DS and IP = 0x200, where QEMU has CS = DS + 0x20 and IP = 0."""
-    disk = tmp_path / "disk"
-    subprocess.run(["nasm", "-f", "bin", "-w+all", "-w+error", "-o", disk, REAL_LOADER], check=True)
+# How the setup code opens the A20 gate: by the BIOS (mov ax, 0x2401), or else by the chipset (out
+# 0x92, al). What a copy does instead: a function that no BIOS has, and a port that only delays.
+A20_BY_BIOS = bytes.fromhex("b80124"), bytes.fromhex("b801fe")
+A20_BY_PORT = bytes.fromhex("e692"), bytes.fromhex("e6ed")
+
+
+def real_mode_disk(path, bzimage, options):
+    subprocess.run(["nasm", "-f", "bin", "-w+all", "-w+error", "-o", path, REAL_LOADER], check=True)
+    words = options.encode().ljust(SECTOR, b"\0")
+    path.write_bytes(path.read_bytes() + words + bzimage + bytes(SECTOR))
+    return ["-drive", f"format=raw,snapshot=on,file={path}"]
+
+
+@pytest.mark.parametrize("other", [A20_BY_PORT, A20_BY_BIOS], ids=["bios", "port"])
+def test_entered_as_by_kvmtool(tmp_path, bzimage, other):
+    """With CS = DS and IP = 0x200, where QEMU has CS = DS + 0x20 and IP = 0; and with A20 closed."""
+    bzimage = without(bzimage, other)
     options = f"{SHORT} expect=boot:linux16"
-    disk.write_bytes(disk.read_bytes() + options.encode().ljust(SECTOR, b"\0") + bzimage + bytes(SECTOR))
-    run = boot(image=None, door="linux16",
-               extra=["-drive", f"format=raw,snapshot=on,file={disk}"])  # fmt: skip
+    run = boot(image=None, door="linux16", extra=real_mode_disk(tmp_path / "disk", bzimage, options))
     assert run.status == PASS
     assert run.records.start["options"] == options
     assert 120 <= run.records.start["memory_mib"] <= 128
+
+
+def test_a20_stays_closed(tmp_path, bzimage):
+    """What is above 1 MiB would be what is below: no way to go on, and the screen says so."""
+    bzimage = without(bzimage, A20_BY_BIOS, A20_BY_PORT)
+    disk = real_mode_disk(tmp_path / "disk", bzimage, SHORT)
+    line = [hypertick_qemu.QEMU, "-nodefaults", "-display", "none", "-vga", "std", *disk]
+    with screen.Machine(line) as machine:
+        lines = machine.wait_for(screen.vga_font(), "^FAIL: no A20$")
+    assert "hypertick: the A20 gate stays closed." in lines
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +208,11 @@ def loader(tmp_path_factory):
     path = tmp_path_factory.mktemp("loader") / "linux64"
     subprocess.run(["nasm", "-f", "bin", "-w+all", "-w+error", "-o", path, LOADER], check=True)
     return path
+
+
+@functools.cache
+def directly_booted(machine):
+    return boot(machine=machine, options=SHORT)
 
 
 @pytest.mark.parametrize("image", [IMAGE, BZIMAGE], ids=["elf", "bzImage"])
@@ -191,6 +225,7 @@ def test_by_the_64_bit_entry(loader, image, machine):
     assert 120 <= run.records.start["memory_mib"] <= 128
     assert run.records.start["options"].endswith("clock:lapic:live")
     assert not run.notes("warning") and not run.notes("error")
+    check_same(run.records, directly_booted(machine).records)
 
 
 # What kvmtool puts before and behind --params (its x86/kvm.c and builtin-run.c), and Firecracker where

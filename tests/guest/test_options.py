@@ -7,7 +7,7 @@ import pytest
 
 from qemu import FAIL, PASS, boot, screen
 
-SHORT = "window=20ms"
+SHORT = "window=50ms"
 
 # One wrong word for each option, and one for each way to be no option at all.
 WRONG = [

@@ -10,7 +10,7 @@ import records
 import xen
 from qemu import IMAGE, PASS, boot, hypertick_qemu
 
-SHORT = "window=20ms"
+SHORT = "window=50ms"
 
 
 def run_with(options, device, **machine):

@@ -4,7 +4,7 @@ import pytest
 
 from qemu import PASS, boot
 
-SHORT = "window=20ms"
+SHORT = "window=50ms"
 
 
 def check(run, count):

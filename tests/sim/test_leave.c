@@ -158,6 +158,8 @@ static void test_ports_of_hypervisors(void **state)
     config.smbios = (struct sim_smbios){
         .present = true, .bios_vendor = "innotek GmbH", .product = "VirtualBox"};
     expect_leaves(&config, SIM_SHUTDOWN, 0x4004);
+    config.smbios = (struct sim_smbios){0};
+    expect_leaves(&config, SIM_HALT, 0);
 }
 
 static void test_the_order_of_resets(void **state)
@@ -205,6 +207,36 @@ static void test_hardware_is_not_reset_unasked(void **state)
     expect_leaves(&config, SIM_RESET, 0xcf9);
 }
 
+// Who has nothing but the screen would see nothing of it when the machine is off.
+static void test_the_screen_alone_is_kept(void **state)
+{
+    (void)state;
+    struct sim_config config = sealed("qemu-tcg", "window=5ms");
+
+    config.screen = config.keyboard_reset = config.acpi.has_s5 = true;
+    run(&config);
+    assert_int_equal(result.exit, SIM_S5); // COM1 has it, too
+    config.com1.stops_after = 300;
+    run(&config);
+    assert_int_equal(result.exit, SIM_S5); // ... or some of it: somebody waits for the end
+    config.com1.present = config.com2.present = false;
+    sim_run(&config, &result);
+    assert_int_equal(result.exit, SIM_HALT);
+    assert_non_null(strstr(result.screen, "\nPASS: "));
+    assert_non_null(strstr(result.screen, "\nHalted, so that the screen keeps this; exit=acpi "));
+    config.options = "window=5ms exit=acpi";
+    sim_run(&config, &result);
+    assert_int_equal(result.exit, SIM_S5);
+    config.options = "window=5ms exit=reset";
+    sim_run(&config, &result);
+    assert_int_equal(result.exit, SIM_RESET);
+    // Whoever gave QEMU an exit device wants the status.
+    config.options = "window=5ms";
+    config.debug_exit = true;
+    sim_run(&config, &result);
+    assert_int_equal(result.exit, SIM_DEBUG_EXIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_the_order_of_resets),
         cmocka_unit_test(test_without_the_device_as_auto),
         cmocka_unit_test(test_hardware_is_not_reset_unasked),
+        cmocka_unit_test(test_the_screen_alone_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

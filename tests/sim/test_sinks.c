@@ -327,7 +327,8 @@ static void test_framebuffer_of_every_depth(void **state)
         expect_sink("screen", "open", "text", where);
         read_framebuffer(1);
         assert_int_equal(strange, 0);
-        assert_true(shows("hypertick " HYPERTICK_VERSION ", booted by multiboot1: summary"));
+        assert_true(shows("hypertick " HYPERTICK_VERSION
+                          ", booted by multiboot1, 1 vCPU, 128 MiB: summary"));
         assert_true(shows("PASS: no rate is claimed"));
         assert_int_equal(result.screen[0], '\n'); // the VGA's text is not used
     }
@@ -479,7 +480,7 @@ static void test_the_page_tells_each_claim(void **state)
     config.options = "window=20ms precision=0";
     config.screen = true;
     run(&config);
-    assert_non_null(strstr(result.screen, ": summary\nHypervisor  KVM; 0x40000000"));
+    assert_non_null(strstr(result.screen, "\nHypervisor  KVM; 0x40000000"));
     assert_int_equal(lines_with("\n  leaf-0x40000010  tsc   2596.130000"), 1);
     assert_int_equal(lines_with("\n  leaf-0x40000010  bus   1000.000000"), 1);
     assert_non_null(strstr(result.screen, "  ok\n"));
@@ -495,17 +496,55 @@ static void test_the_page_tells_each_claim(void **state)
     assert_non_null(strstr(result.screen, "\nFAIL: "));
 }
 
+// All that a run may find wrong is there, shortened where it must be, and not scrolled away.
+static void test_the_page_tells_what_is_wrong(void **state)
+{
+    (void)state;
+    start("window=5ms wind=1 expect=vendor:Xen,boot:pvh,boot:multiboot1 com3=text "
+          "tolerance=a-word-that-is-no-ratio-at-all skew=1 cpus=some");
+    config.acpi.cpus = 2;
+    config.com3.present = false;
+    run(&config);
+    assert_non_null(strstr(result.screen,
+                           "\nOptions     window=5ms wind=1 expect=vendor:Xen,boot:pvh,"
+                           "boot:multiboot1 com3...\n"));
+    assert_non_null(strstr(result.screen, "\nvCPUs       2 of 2 are up; TSC offsets within "));
+    assert_non_null(strstr(result.screen, "\nChecks      "));
+    assert_non_null(strstr(result.screen, "\nExpected    vendor:Xen (is QEMU TCG), "
+                                          "boot:pvh (is multiboot1)\n"));
+    assert_non_null(strstr(result.screen, "\nerror: option \"wind=1\": expected key=value, "));
+    assert_non_null(strstr(result.screen, "\nerror: option \"skew=1\": expected a duration "));
+    assert_non_null(strstr(result.screen, "\nand 1 more errors and warnings\n"));
+    assert_non_null(
+        strstr(result.screen, "\nFAIL: 4 bad options; the first is \"wind=1\", and 2 more"));
+    // Without all that the page does not speak of it.
+    start("");
+    run(&config);
+    for (const char *const *word =
+             (const char *const[]){"Options", "vCPUs ", "Expected", "error:", NULL};
+         *word; word++)
+        assert_null(strstr(result.screen, *word));
+}
+
 // However much there is to tell, nothing of it has scrolled away.
 static void test_the_fullest_page_fits(void **state)
 {
+    static const char *const options[] = {
+        "window=5ms expect=vendor:Nobody,boot:pvh,boot:multiboot1",
+        "window=5ms expect=vendor:Nobody,boot:pvh,boot:multiboot1 wrong a=b c=d e=f g=h "
+        "debugcon=text com4=text tolerance=a-word-of-more-than-thirty-two-characters-that-is-wrong",
+    };
+
     (void)state;
-    for (size_t i = 0; i < sim_machine_count; i++) {
-        config = sim_machines[i].config();
-        config.options = "window=5ms com2=json expect=vendor:Nobody,boot:pvh,boot:multiboot1";
+    for (size_t i = 0; i < 2 * sim_machine_count; i++) {
+        config = sim_machines[i / 2].config();
+        config.options = options[i % 2];
         config.com2.present = config.screen = true;
+        config.acpi.cpus = 3;
         run(&config);
-        if (strncmp(result.screen, "hypertick", 9) != 0)
-            fail_msg("%s:\n%s", sim_machines[i].name, result.screen);
+        if (strncmp(result.screen, "hypertick", 9) != 0 || !strstr(result.screen, "\nClaims ") ||
+            !strstr(result.screen, "\nClocks "))
+            fail_msg("%s:\n%s", sim_machines[i / 2].name, result.screen);
         assert_non_null(strstr(result.screen, "\nFAIL: "));
     }
 }
@@ -609,6 +648,7 @@ int main(void)
         cmocka_unit_test(test_a_page_has_room),
         cmocka_unit_test(test_characters_without_a_glyph),
         cmocka_unit_test(test_the_page_tells_each_claim),
+        cmocka_unit_test(test_the_page_tells_what_is_wrong),
         cmocka_unit_test(test_the_fullest_page_fits),
         cmocka_unit_test(test_framebuffers_of_no_sense),
         cmocka_unit_test(test_framebuffers_where_none_can_be),

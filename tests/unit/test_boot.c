@@ -715,6 +715,32 @@ static void test_random_memory(void **state)
     }
 }
 
+static void test_regions_that_overlap(void **state)
+{
+    static const struct {
+        uint64_t base, length;
+        bool overlaps;
+    } second[] = {
+        {0x1000, 0x1000, false}, {0x2fff, 0x10, true},           {0x3000, 0x1000, false},
+        {0, 0x2001, true},       {0x1000, UINT64_MAX / 2, true}, {0x2400, 0x100, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(second); i++) {
+        setup(state);
+        boot_add_region(&boot, 0, 0x100000, 0x1000, MEMORY_RESERVED);
+        boot_add_region(&boot, 1, 0x2000, 0x1000, MEMORY_RAM);
+        boot_add_region(&boot, 2, second[i].base, second[i].length, MEMORY_RAM);
+        boot_check_regions(&boot);
+        assert_int_equal(boot.note_count, second[i].overlaps);
+    }
+    assert_string_equal(boot.notes[0], "memory map: the regions at 0x2000 and 0x2400 overlap");
+    // One note, however many there are.
+    boot_add_region(&boot, 3, 0, 0x200000, MEMORY_RAM);
+    boot.note_count = 0;
+    boot_check_regions(&boot);
+    assert_int_equal(boot.note_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -742,6 +768,7 @@ int main(void)
         cmocka_unit_test_setup(test_too_many_regions, setup),
         cmocka_unit_test_setup(test_too_many_notes, setup),
         cmocka_unit_test_setup(test_random_memory, setup),
+        cmocka_unit_test_setup(test_regions_that_overlap, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,10 +81,77 @@ static void put_efi_map(uint32_t entry_size)
     put(TAG_EFI_MAP, &map, sizeof(map));
 }
 
+#define SYSTEM_TABLE 0xa00 // these lie in `memory`
+#define TABLES       0xc00
+
+// EFI's system table, with configuration tables of which each is at its GUID's first byte.
+static uint64_t put_system_table(const struct efi_table *tables, uint64_t count)
+{
+    const uint64_t where[] = {count, BASE + TABLES};
+
+    memcpy(memory + SYSTEM_TABLE + EFI_TABLES, where, sizeof(where));
+    memcpy(memory + TABLES, tables, count * sizeof(*tables));
+    return BASE + SYSTEM_TABLE;
+}
+
+static const struct efi_table table_of_acpi = {
+    {0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11, 0xbc, 0x22, 0, 0x80, 0xc7, 0x3c, 0x88, 0x81},
+    0x1111};
+static const struct efi_table table_of_smbios = {
+    {0x31, 0x2d, 0x9d, 0xeb, 0x88, 0x2d, 0xd3, 0x11, 0x9a, 0x16, 0, 0x90, 0x27, 0x3f, 0xc1, 0x4d},
+    0x2222};
+static const struct efi_table table_of_smbios3 = {{0x44, 0x15, 0xfd, 0xf2, 0x94, 0x97, 0x2c, 0x4a,
+                                                   0x99, 0x2e, 0xe5, 0xbb, 0xcf, 0x20, 0xe3, 0x94},
+                                                  0x3333};
+
+static uint64_t smbios_of(const struct efi_table *tables, uint64_t count)
+{
+    setup(NULL);
+    uint64_t system = put_system_table(tables, count);
+    put(TAG_EFI64, &system, sizeof(system));
+    parse();
+    return boot.smbios;
+}
+
+static void test_smbios(void **state)
+{
+    (void)state;
+    const struct efi_table both[] = {table_of_smbios3, table_of_acpi, table_of_smbios};
+    assert_int_equal(smbios_of(both, 3), 0x3333);
+    assert_int_equal(smbios_of(both + 1, 2), 0x2222);
+    assert_int_equal(smbios_of(both + 1, 1), 0);
+    assert_int_equal(boot.note_count, 0);
+    assert_int_equal(boot.efi_system_table, 0); // boot services were left by the loader
+}
+
+static void test_tables_that_cannot_be_read(void **state)
+{
+    static const uint64_t systems[] = {8, UINT64_MAX - 50, BASE + SIZE - EFI_TABLES};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(systems) + 3; i++) {
+        setup(NULL);
+        uint64_t system = put_system_table(&table_of_smbios, 1);
+        uint64_t *where = (uint64_t *)(memory + SYSTEM_TABLE + EFI_TABLES);
+        if (i < ARRAY_SIZE(systems))
+            system = systems[i];
+        else if (i == ARRAY_SIZE(systems))
+            where[0] = EFI_TABLES_MAX + 1;
+        else if (i == ARRAY_SIZE(systems) + 1)
+            where[1] = UINT64_MAX - 8;
+        else
+            where[0] = EFI_TABLES_MAX; // the last ones lie beyond
+        put(TAG_EFI64, &system, sizeof(system));
+        parse();
+        assert_int_equal(boot.note_count, 1);
+        assert_int_equal(boot.smbios, i == ARRAY_SIZE(systems) + 2 ? 0x2222 : 0);
+    }
+}
+
 // Where boot services were alive the map is EFI's, and the system table can be used.
 static void test_efi_map(void **state)
 {
-    const uint64_t system = 0x7654000;
+    const uint64_t system = put_system_table(&table_of_acpi, 1);
 
     (void)state;
     put_efi_map(40);
@@ -159,6 +226,8 @@ static void test_lying_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_smbios, setup),
+        cmocka_unit_test_setup(test_tables_that_cannot_be_read, setup),
         cmocka_unit_test_setup(test_efi_map, setup),
         cmocka_unit_test_setup(test_multiboots_map_counts_first, setup),
         cmocka_unit_test_setup(test_boot_services_that_stayed, setup),
