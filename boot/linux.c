@@ -38,10 +38,29 @@ struct __attribute__((packed)) boot_params {
     uint8_t e820_entries;
     uint8_t unused_1e9[0x228 - 0x1e9];
     uint32_t cmdline;
-    uint8_t unused_22c[0x2d0 - 0x22c];
+    uint8_t unused_22c[0x250 - 0x22c];
+    uint64_t setup_data; // the first of a chain, 0: none
+    uint8_t unused_258[0x2d0 - 0x258];
     struct e820_entry map[E820_ENTRIES_MAX];
     uint8_t unused_cd0[0x1000 - 0xcd0];
 };
+
+// include/uapi/asm/setup_data.h. A chain longer than any loader makes is a loop.
+struct __attribute__((packed)) setup_data {
+    uint64_t next;
+    uint32_t type, length; // of what follows
+};
+#define SETUP_ENTRIES_MAX 32
+#define SETUP_JAILHOUSE   6
+
+// The beginning of struct jailhouse_setup_data.
+struct __attribute__((packed)) jailhouse_data {
+    uint16_t version, compatible_version;
+    uint16_t pm_timer_port, cpus;
+    uint64_t pci_config;
+    uint32_t tsc_khz, apic_khz;
+};
+#define JAILHOUSE_VERSION 1 // that all others are compatible with, so far
 
 _Static_assert(sizeof(struct screen_info) == 62 && sizeof(struct e820_entry) == 20 &&
                    sizeof(struct boot_params) == 4096,
@@ -64,6 +83,35 @@ static void parse_screen(struct boot_info *boot, const struct screen_info *scree
     };
 }
 
+static void parse_jailhouse(struct boot_info *boot, const struct phys *phys, uint64_t address,
+                            uint32_t length)
+{
+    const struct jailhouse_data *data =
+        length < sizeof(*data) ? NULL : phys_view(phys, address, sizeof(*data));
+
+    if (!data || data->compatible_version != JAILHOUSE_VERSION) {
+        boot_note(boot, "Jailhouse's setup data at 0x%llx: %s", (unsigned long long)address,
+                  data ? "of an unknown version" : "too short, or cannot be read");
+        return;
+    }
+    boot->jailhouse = (struct jailhouse_setup){true, data->tsc_khz, data->apic_khz};
+}
+
+static void parse_setup_data(struct boot_info *boot, const struct phys *phys, uint64_t address)
+{
+    for (unsigned i = 0; address; i++) {
+        const struct setup_data *data = phys_view(phys, address, sizeof(*data));
+        if (!data || i == SETUP_ENTRIES_MAX) {
+            boot_note(boot, "setup data at 0x%llx: %s", (unsigned long long)address,
+                      data ? "the chain is too long" : "cannot be read");
+            return;
+        }
+        if (data->type == SETUP_JAILHOUSE)
+            parse_jailhouse(boot, phys, address + sizeof(*data), data->length);
+        address = data->next;
+    }
+}
+
 void linux_parse(struct boot_info *boot, const struct phys *phys, uint64_t address,
                  enum boot_protocol protocol)
 {
@@ -80,6 +128,7 @@ void linux_parse(struct boot_info *boot, const struct phys *phys, uint64_t addre
         boot_copy_string(boot, phys, cmdline, "command line", boot->cmdline, sizeof(boot->cmdline));
     boot->rsdp = params->rsdp;
     parse_screen(boot, &params->screen);
+    parse_setup_data(boot, phys, params->setup_data);
     unsigned entries = params->e820_entries;
     if (entries > E820_ENTRIES_MAX) {
         boot_note(boot, "memory map: %u entries of at most %u", entries, E820_ENTRIES_MAX);

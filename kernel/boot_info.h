@@ -46,6 +46,12 @@ struct framebuffer {
     } red, green, blue;
 };
 
+// What Jailhouse's loader says of its cell, in kHz as it stands there.
+struct jailhouse_setup {
+    bool present;
+    uint32_t tsc_khz, apic_khz;
+};
+
 struct boot_info {
     enum boot_protocol protocol;
     char loader[64];                // the loader's own name for itself, "" if it gave none
@@ -60,6 +66,7 @@ struct boot_info {
     // could reserve none, but the memory map says what is free.
     uint64_t low_page;
     struct framebuffer framebuffer;
+    struct jailhouse_setup jailhouse;
     char notes[BOOT_NOTES_MAX][BOOT_NOTE_MAX];
     size_t note_count; // may exceed BOOT_NOTES_MAX; the rest were dropped
 };

@@ -49,6 +49,9 @@ struct clock_info {
     uint64_t gap_ticks;
     // Its ticks are so far apart that the examination, of some milliseconds, would see none.
     bool slow;
+    // The host takes the readings and posts them, one about every so many ms; 0: it is read. It is
+    // not examined, and its readings are good to posted_ticks.
+    uint32_t posted_ms, posted_ticks;
     // What it shares its time base with: clocks of one class are one witness. Preset to
     // "host-timebase" or, where no hypervisor shows, "hardware"; docs/clocks.md has the others.
     const char *independence;
@@ -72,6 +75,9 @@ struct reference_clock {
     // Where the examination found the clock coarse: switches to another, slower way of counting it
     // and describes that one. False: there is none (any more). NULL: never.
     bool (*fall_back)(struct clock_info *info);
+    // Of a posted clock: why less than two readings came in the whole window. `read` gives each
+    // reading once, with the TSC at which the host took it, so before the call.
+    void (*explain)(char *reason, size_t reason_size);
 };
 
 // The table of contents: every clock there is, NULL-terminated, in the order of reports.

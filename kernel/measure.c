@@ -62,6 +62,17 @@ static void examine(struct clock_run *run, uint64_t tsc_step_cycles, uint64_t wi
 {
     const struct clock_info *info = &run->info;
 
+    if (info->posted_ms) {
+        run->step_ticks = info->posted_ticks;
+        // The first pair of a window only begins; two readings are to follow.
+        if (window_ns >= 3ull * 1000000 * info->posted_ms)
+            return;
+        run->status = CLOCK_SLOW;
+        text_print(run->reason, sizeof(run->reason),
+                   "the host posts a reading every %u ms: it needs a window of three",
+                   info->posted_ms);
+        return;
+    }
     if (!info->slow)
         clock_examine(run, tsc_step_cycles);
     if (run->status != CLOCK_LIVE && run->clock->fall_back && run->clock->fall_back(&run->info)) {
@@ -131,7 +142,7 @@ static uint64_t choose_clocks(struct measurement *measurement)
         run->sampled = is_live(run);
         if (!run->sampled || !run->info.nominal.numerator || is_derived(run))
             continue;
-        if (run->info.slow) {
+        if (run->info.slow || run->info.posted_ms) {
             if (!measurement->window_clock)
                 measurement->window_clock = run->clock->name;
             continue;
@@ -293,6 +304,26 @@ static void use_reading(struct measurement *measurement, size_t index,
     }
 }
 
+// A reading that the host took, some time ago.
+static void read_posted(struct measurement *measurement, size_t index)
+{
+    const struct clock_run *run = &measurement->clocks[index];
+    uint64_t now = machine_tsc();
+    struct bracket bracket, passing = {now, now, 0};
+    struct reading reading;
+
+    if (!in_window(measurement, &passing, &reading))
+        return;
+    run->clock->read(&bracket);
+    // One from before the window lies, in its cycles, beyond all of them.
+    if (bracket.value == CLOCK_NO_READING ||
+        bracket.before - measurement->base > now_cycles(measurement))
+        return;
+    reading = (struct reading){bracket.before - measurement->base,
+                               bracket.after - measurement->base, bracket.value};
+    use_reading(measurement, index, &reading);
+}
+
 static void read_clock(struct measurement *measurement, size_t index)
 {
     struct clock_run *run = &measurement->clocks[index];
@@ -345,7 +376,7 @@ static void sample_round(struct measurement *measurement)
         // The clock that times the window has to be read, or the window would stand still.
         if (run->sampled && (run->clock->name == measurement->window_clock ||
                              slow_due(run, now_cycles(measurement))))
-            read_clock(measurement, i);
+            (run->info.posted_ms ? read_posted : read_clock)(measurement, i);
     }
     incident_round(measurement);
     jitter(measurement);
@@ -508,7 +539,7 @@ bool measure_begin(struct measurement *measurement, const struct options *option
         sample_round(measurement);
     for (size_t i = 0; i < measurement->count; i++) {
         struct clock_run *run = &measurement->clocks[i];
-        if (run->sampled)
+        if (run->sampled && !run->info.posted_ms)
             measurement->round_cycles += run->track.widths.minimum;
         run->stepped = false;
     }
@@ -530,6 +561,14 @@ void measure_end(struct measurement *measurement)
     for (size_t i = 0; i < measurement->count; i++)
         slow_conclude(&measurement->clocks[i], measurement->tsc_millihertz,
                       now_cycles(measurement));
+    for (size_t i = 0; i < measurement->count; i++) {
+        struct clock_run *run = &measurement->clocks[i];
+        if (!run->sampled || !run->info.posted_ms || run->track.samples >= 2)
+            continue;
+        run->status = CLOCK_DISABLED;
+        run->info.independence = CLOCK_DERIVED;
+        run->clock->explain(run->reason, sizeof(run->reason));
+    }
 }
 
 void measure_window(struct measurement *measurement, const struct options *options,

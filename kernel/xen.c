@@ -80,7 +80,6 @@ bool xen_time_enable(const struct platform *platform, char *reason, size_t reaso
         text_print(reason, reason_size, "no Xen leaves");
         return false;
     }
-    memset(&page, 0, sizeof(page));
     if (!call(HYPERVISOR_MEMORY_OP, XENMEM_ADD_TO_PHYSMAP, (uint64_t)(uintptr_t)&map, 0, &result)) {
         text_print(reason, reason_size, "a hypercall raises #UD");
         return false;

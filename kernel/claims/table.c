@@ -16,7 +16,7 @@ const struct claim_source *const claim_table[] = {
     &claim_xen_leaf,        // Xen's leaf base + 3
     &claim_xen_time,        // Xen's clock page: multiplier and shift
     &claim_vmware_port,     // VMware's GETHZ, by port and by hypercall
-    &claim_jailhouse,       // out of reach: says why
+    &claim_jailhouse,       // what its loader hands to Linux: TSC and bus in kHz
     // What CPUs state
     &claim_leaf_15,    // CPUID 0x15: crystal and ratio
     &claim_leaf_16,    // CPUID 0x16: base and reference frequency in MHz

@@ -59,6 +59,7 @@ static enum clock_status probe(const struct platform *platform, struct clock_inf
     }
     if (fresh < PAIRS_TRIED) {
         machine_wrmsr(PVCLOCK_MSR_OLD, 0);
+        info->independence = CLOCK_DERIVED;
         text_print(reason, reason_size, "KVM derives it from the TSC (flags 0x%02x): no witness",
                    page.flags);
         return CLOCK_DISABLED;

@@ -1,7 +1,7 @@
 #include "kernel/measure.h"
 
 extern const struct reference_clock clock_pit, clock_hpet, clock_pmtimer, clock_lapic, clock_rtc,
-    clock_hyperv_refcount, clock_pvclock;
+    clock_hyperv_refcount, clock_pvclock, clock_xen_time;
 
 const struct reference_clock *const clock_table[] = {
     &clock_pit,     // 1.193182 MHz, ports 0x40 to 0x43
@@ -11,11 +11,12 @@ const struct reference_clock *const clock_table[] = {
     &clock_rtc,     // the CMOS clock: 1 Hz, or the rate of its periodic flag
     &clock_hyperv_refcount, // 10 MHz, a model-specific register
     &clock_pvclock,         // KVM's own readings of the host's clock, in ns
+    &clock_xen_time,        // Xen's readings of its platform timer, in ns, where it makes any
     NULL,
 };
 
-const char *const clock_names[] = {"pit",     "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount",
-                                   "pvclock", NULL};
+const char *const clock_names[] = {
+    "pit", "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount", "pvclock", "xen-time", NULL};
 
 _Static_assert(ARRAY_SIZE(clock_table) - 1 <= CLOCKS_MAX, "kernel/measure.h has too little room");
 _Static_assert(ARRAY_SIZE(clock_names) == ARRAY_SIZE(clock_table), "a clock lacks its name");

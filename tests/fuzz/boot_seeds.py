@@ -60,7 +60,7 @@ def pvh(regions, rsdp=0, version=1, count=None, text=b"window=1s\0"):
     return seed(PVH, head + entries + text, 0xF0)
 
 
-def linux(regions, count=None, text=b"window=1s\0", high=0, screen=0, rsdp=0):
+def linux(regions, count=None, text=b"window=1s\0", high=0, screen=0, rsdp=0, setup=b""):
     params = bytearray(4096)
     params[15] = screen
     params[0x18:0x1C] = pack("<I", 0xFD000000)
@@ -69,9 +69,17 @@ def linux(regions, count=None, text=b"window=1s\0", high=0, screen=0, rsdp=0):
     params[0x1E0:0x1E4] = pack("<I", 65536)
     params[0x1E8] = len(regions) if count is None else count
     params[0x228:0x22C] = pack("<I", at(4096))
+    params[0x250:0x258] = pack("<Q", at(4096 + len(text)) if setup else 0)
     table = b"".join(pack("<QQI", *region) for region in regions)[: 128 * 20]
     params[0x2D0 : 0x2D0 + len(table)] = table
-    return seed(LINUX, bytes(params) + text, 0x70)
+    return seed(LINUX, bytes(params) + text + setup, 0x70)
+
+
+def setup_data(following, kind, body):
+    return pack("<QII", following, kind, len(body)) + body
+
+
+JAILHOUSE = pack("<HHHHQII", 2, 1, 0x608, 1, 0, 2596130, 1000000) + bytes(260)
 
 
 SMBIOS3 = bytes.fromhex("4415fdf297942c4a992ee5bbcf20e394")
@@ -120,6 +128,9 @@ SEEDS = {
     "linux-many": linux(MANY, count=255),
     "linux-high-text": linux(HONEST, high=1),
     "linux-no-map": linux([]),
+    "linux-jailhouse": linux(HONEST, text=b"a\0", setup=setup_data(
+        at(4096 + 2 + 20), 9, b"seed") + setup_data(0, 6, JAILHOUSE)),
+    "linux-setup-loop": linux(HONEST, text=b"a\0", setup=setup_data(at(4098), 6, JAILHOUSE[:20])),
     "linux-no-end": linux(HONEST, text=b"window", screen=0x23),
 }  # fmt: skip
 

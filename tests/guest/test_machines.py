@@ -42,7 +42,7 @@ def test_machines_and_their_clocks(machine, live):
     assert run.records.hypervisor["vendor"] == "QEMU TCG"
     assert run.records.hypervisor["signature"] == "TCGTCGTCGTCG"
     found = statuses(run)
-    assert set(found) == {"pit", "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount", "pvclock"}
+    assert set(found) == {"pit", "hpet", "pmtimer", "lapic", "rtc", "hyperv-refcount", "pvclock", "xen-time"}
     assert {name for name, status in found.items() if status in LIVE} == live
     for clock in run.records.records("clock"):
         if clock["status"] not in LIVE:

@@ -58,6 +58,14 @@ def test_without_timers_the_report_says_so(short):
     assert short.end["reason"].startswith("no reference clock of known rate is live")
 
 
+def test_its_time_is_no_witness(short):
+    """It emulates dom0's TSC here, from the very clock that its page holds."""
+    clock = short.clock("xen-time")
+    assert clock["status"] == "disabled"
+    assert clock["reason"].startswith("it emulates the TSC")
+    assert clock["independence"] == "tsc-derived"
+
+
 def test_the_leaf_holds_against_the_clock_there_is(xen_image):
     """The CMOS clock is left, which a long window can use."""
     run = xen.boot(xen_image, "window=3s tolerance=1000ppm", ICOUNT)

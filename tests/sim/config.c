@@ -148,6 +148,7 @@ struct sim_config sim_default(void)
         .lapic = {.clock = sim_clock_of(1000000000, 1), .address = 0xfee00000, .version = 0x50014},
         .rtc = {.clock = sim_clock_of(32768, 1), .rate = 6},
         .pvclock = sim_no_clock(),
+        .xen_platform = sim_clock_of(1000000000, 1),
         .refcount = sim_no_clock(),
         .cpuid = {.hypervisor_bit = true, .fallback = SIM_ECHO},
         .unknown_msrs_read_zero = true,

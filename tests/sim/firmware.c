@@ -54,6 +54,12 @@ void smbios_build(void)
     uint8_t *bios = add(0, 0x18, (const char *const[]){config->bios_vendor, NULL}, fields);
     bios[0x13] = config->virtual_machine ? 0x10 : 0;
     add(1, 0x1b, (const char *const[]){config->manufacturer, config->product}, fields);
+    if (config->processor) {
+        uint8_t *processor = add(4, 0x30, NULL, none);
+        memcpy(processor + 0x12, &config->external_mhz, 2);
+        memcpy(processor + 0x14, &config->max_mhz, 2);
+        memcpy(processor + 0x16, &config->current_mhz, 2);
+    }
     // The count of strings is where their number would be, and both are 1.
     if (config->oem_string)
         add(11, 5, (const char *const[]){config->oem_string}, oem_fields);

@@ -272,6 +272,66 @@ static struct sim_config bhyve(void)
     return config;
 }
 
+// No HPET; a PIT whose channel 0 is based anew with each wake-up, and whose mode 0 ends at 0.
+static struct sim_config crosvm(void)
+{
+    struct sim_config config = firecracker();
+
+    config.protocol = BOOT_LINUX64;
+    config.pit.clock = sim_clock_of(1193182, 1);
+    config.pit.mode_0 = SIM_MODE_0_CLAMPS;
+    config.pit.gate_ignored = false;
+    config.pit.channel_0_late_ns = 20000;
+    config.pit.out_2 = SIM_OUT_REAL;
+    config.pm_timer.clock = sim_clock_of(3579545, 1);
+    config.acpi.pm1a_port = 0x604;
+    config.acpi.hypervisor = "CROSVM\0\0";
+    config.rtc.clock = sim_clock_of(32768, 1);
+    return config;
+}
+
+// Its timing leaf does not state the bus; unknown leaves are the host's.
+static struct sim_config acrn(void)
+{
+    struct sim_config config = kvm();
+
+    sim_set_cpu(&config, sim_cpu_intel, 0x16);
+    config.loader = "GRUB 2.06";
+    config.cpuid.fallback = SIM_PASS_THROUGH;
+    config.cpuid.pass_through = (struct cpuid_words){0x7, 0x340, 0x340, 0};
+    sim_cpuid_sign(&config, 0x40000000, 0x40000010, "ACRNACRNACRN");
+    for (uint32_t leaf = 0x40000001; leaf < 0x40000010; leaf++)
+        sim_cpuid_set(&config, leaf, 0, 0, 0, 0);
+    sim_cpuid_set(&config, 0x40000010, SIM_TSC_HZ / 1000, 0, 0, 0);
+    sim_cpuid_set(&config, 0x15, 0, 0, 0, 0);
+    sim_cpuid_set(&config, 0x16, SIM_TSC_HZ / 1000000, 3900, 100, 0);
+    config.paravirt = (struct sim_paravirt){.backdoor = {.port = false}};
+    config.hpet.clock = sim_no_clock();
+    config.acpi.has_hpet = false;
+    config.pit.clock = sim_clock_of(SIM_PIT_NOMINAL);
+    config.lapic.clock = sim_clock_of(24000000, 1);
+    config.pvclock = sim_no_clock();
+    config.debug_exit = false;
+    return config;
+}
+
+// A cell: hardware's clocks as far as they are its own, the PM timer alone; its rates come with
+// Linux's setup data.
+static struct sim_config jailhouse(void)
+{
+    struct sim_config config = acrn();
+
+    config.protocol = BOOT_LINUX64;
+    sim_cpuid_sign(&config, 0x40000000, 0x40000001, "Jailhouse\0\0");
+    sim_cpuid_set(&config, 0x40000010, 7, 0x340, 0x340, 0);
+    config.jailhouse = (struct jailhouse_setup){true, SIM_TSC_HZ / 1000, 24000};
+    config.pit.clock = sim_no_clock();
+    config.pm_timer.clock = sim_clock_of(SIM_PM_TIMER_NOMINAL);
+    config.rtc.clock = sim_no_clock();
+    config.com2.present = config.screen = config.keyboard_reset = config.cf9_reset = false;
+    return config;
+}
+
 // Bochs with the CPUID of a Skylake: leaves 0x15 and 0x16 state 3.5 GHz, the TSC counts
 // instructions.
 static struct sim_config bochs(void)
@@ -357,6 +417,9 @@ const struct sim_machine sim_machines[] = {
     {"hyper-v-gen1", hyper_v_gen1},
     {"hyper-v-gen2", hyper_v_gen2},
     {"bhyve", bhyve},
+    {"crosvm", crosvm},
+    {"acrn", acrn},
+    {"jailhouse", jailhouse},
     {"bochs", bochs},
     {"bare-intel", bare_intel},
     {"bare-amd", bare_amd},

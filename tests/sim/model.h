@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 
+#include "lib/pvclock.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/oscillator.h"
 #include "tests/sim/sim.h"
@@ -54,7 +55,9 @@ struct model {
     uint64_t interruption_fs;
 
     struct oscillator tsc, pit_clock, hpet_clock, pm_clock, lapic_clock, rtc_clock, refcount_clock,
-        pvclock;
+        pvclock, xen_platform;
+    struct pvclock_time *xen_time; // the guest's page, NULL: not mapped
+    uint64_t xen_next_fs;
     struct pit_channel channels[3];
     uint128 hpet_phase; // to be added to its clock's phase while it counts, else the count
     uint128 lapic_started;
@@ -181,6 +184,8 @@ struct cpuid_words cpuid_answer(uint32_t leaf, uint32_t subleaf);
 void paravirt_reset(void);
 // The host had something else to do.
 void paravirt_delay(uint64_t length_fs);
+// Time has passed: Xen may write.
+void paravirt_pass(void);
 bool paravirt_read_msr(uint32_t msr, uint64_t *value);
 bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok);
 

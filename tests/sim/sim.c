@@ -121,6 +121,7 @@ void sim_operation(void)
 {
     if (++sim.result->operations > sim.config->operations_max || sim.now_fs > sim.end_fs)
         sim_leave(SIM_HUNG, 0);
+    paravirt_pass();
 }
 
 void sim_violation(const char *what, uint64_t address, uint64_t value)
@@ -202,6 +203,8 @@ static void machine_reset(const struct sim_config *config, struct sim_result *re
     rtc_reset();
     oscillator_start(&sim.pvclock, &config->pvclock);
     sim.pvclock_written = false;
+    oscillator_start(&sim.xen_platform, &config->xen_platform);
+    sim.xen_time = NULL;
     oscillator_start(&sim.refcount_clock, &config->refcount);
     uart_reset(&sim.com1, &config->com1, &result->com1);
     uart_reset(&sim.com2, &config->com2, &result->com2);
@@ -253,6 +256,7 @@ static void boot(struct boot_info *info, const struct sim_config *config)
     info->regions[info->region_count++] =
         (struct memory_region){top - 0x10000, 0x10000, MEMORY_ACPI_RECLAIM};
     info->framebuffer = config->framebuffer;
+    info->jailhouse = config->jailhouse;
     if (config->acpi.handed_over)
         info->rsdp = sim.rsdp;
     if (config->efi)

@@ -265,11 +265,13 @@ struct sim_paravirt {
     struct sim_backdoor backdoor;
 };
 
-// SMBIOS tables: version 2.8, types 0, 1 and 11, in the BIOS ROM.
+// SMBIOS tables: version 2.8, types 0, 1, 4 and 11, in the BIOS ROM.
 struct sim_smbios {
     bool present;
     bool virtual_machine;                                          // the bit of type 0
     const char *bios_vendor, *manufacturer, *product, *oem_string; // NULL: not given
+    bool processor;                                                // there is a type 4,
+    uint16_t external_mhz, max_mhz, current_mhz;                   // with these speeds; 0: unknown
     bool damaged;                                                  // a wrong checksum
 };
 
@@ -379,6 +381,7 @@ struct sim_config {
     const char *loader;
     enum boot_protocol protocol;
     unsigned memory_mib;
+    struct jailhouse_setup jailhouse; // as boot_info has it
 
     struct sim_clock tsc;
     uint64_t tsc_quantum; // readings are multiples of this, 0 as 1
@@ -397,8 +400,13 @@ struct sim_config {
     struct sim_pm_timer pm_timer;
     struct sim_lapic lapic;
     struct sim_rtc rtc;
-    struct sim_clock pvclock;  // KVM's, in ns: behind the old MSR 0x12
-    bool pvclock_stable;       // it is the master clock's, derived from the TSC
+    struct sim_clock pvclock; // KVM's, in ns: behind the old MSR 0x12
+    bool pvclock_stable;      // it is the master clock's, derived from the TSC
+    // Xen's platform timer, in ns, and what becomes of system time: a pair every so often, 0 ns:
+    // one only. Steered: with a multiplier of its own, and set to the platform timer where it lags.
+    struct sim_clock xen_platform;
+    uint64_t xen_pair_ns;
+    bool xen_steered;
     struct sim_clock refcount; // Hyper-V's MSR 0x40000020; its access is SIM_MSR
     bool open_bus_zeros;       // what nothing decodes reads as zeros, not ones
 

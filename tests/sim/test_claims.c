@@ -518,8 +518,42 @@ static void test_jailhouse(void **state)
     start("kvm");
     is_absent("jailhouse", "tsc", "no Jailhouse leaves");
     sim_cpuid_sign(&config, 0x40000000, 0x40000001, "Jailhouse\0\0");
-    is_absent("jailhouse", "tsc",
-              "it is in Linux's setup data, which reaches no boot door of ours");
+    is_absent("jailhouse", "tsc", "no Jailhouse setup data was handed over");
+    config.jailhouse = (struct jailhouse_setup){true, SIM_TSC_HZ / 1000, 1000000};
+    states("jailhouse", "tsc", SIM_TSC_HZ * 1000LL, "setup data");
+    states("jailhouse", "bus", 1000 * MHZ, "setup data");
+    config.jailhouse.tsc_khz = 99999;
+    is_absent("jailhouse", "tsc", "99.999000 MHz is outside 100 to 20000 MHz");
+    config.jailhouse.tsc_khz = SIM_TSC_HZ / 1000 + 100000; // 4 %
+    states("jailhouse", "tsc", SIM_TSC_HZ * 1000LL + 100 * MHZ, "setup data");
+    expect(find("verdict", "source", "jailhouse"), "verdict", "off");
+}
+
+static void test_smbios(void **state)
+{
+    (void)state;
+    start("kvm");
+    is_absent("smbios", "tsc", "no SMBIOS tables");
+    config.smbios.present = true;
+    is_absent("smbios", "tsc", "no processor in the SMBIOS tables");
+    config.smbios.processor = true;
+    config.smbios.max_mhz = 3500;
+    is_absent("smbios", "tsc", "type 4: the current speed is unknown");
+    is_absent("smbios", "bclk", "type 4: the external clock is unknown");
+    config.smbios.current_mhz = 2596;
+    config.smbios.external_mhz = 100;
+    states("smbios", "tsc", 2596 * MHZ, "type 4: current speed; at most 3500 MHz");
+    states("smbios", "bclk", 100 * MHZ, "type 4: external clock");
+    // Nominal: 4 % off informs, and fails nothing.
+    config.options = "window=100ms";
+    config.smbios.current_mhz = 2700;
+    run(&config);
+    expect(find("verdict", "source", "smbios"), "verdict", "off");
+    expect_end("pass");
+    config.smbios.current_mhz = 65535;
+    is_absent("smbios", "tsc", "65535.000000 MHz is outside 100 to 20000 MHz");
+    config.smbios.damaged = true;
+    is_absent("smbios", "tsc", "no SMBIOS tables");
 }
 
 // --- All of them
@@ -649,6 +683,7 @@ int main(void)
         cmocka_unit_test(test_transmeta),
         cmocka_unit_test(test_leaf_16_bclk),
         cmocka_unit_test(test_jailhouse),
+        cmocka_unit_test(test_smbios),
         cmocka_unit_test(test_comparisons),
         cmocka_unit_test(test_a_nominal_claim_apart),
         cmocka_unit_test(test_foreign_sources_are_one_line),

@@ -474,7 +474,10 @@ static void test_linux_offsets(void **state)
     assert_int_equal(offsetof(struct boot_params, alt_mem_kib), 0x1e0);
     assert_int_equal(offsetof(struct boot_params, e820_entries), 0x1e8);
     assert_int_equal(offsetof(struct boot_params, cmdline), 0x228);
+    assert_int_equal(offsetof(struct boot_params, setup_data), 0x250);
     assert_int_equal(offsetof(struct boot_params, map), 0x2d0);
+    assert_int_equal(sizeof(struct setup_data), 16);
+    assert_int_equal(offsetof(struct jailhouse_data, tsc_khz), 16);
     assert_int_equal(offsetof(struct screen_info, kind), 0x0f);
     assert_int_equal(offsetof(struct screen_info, base), 0x18);
     assert_int_equal(offsetof(struct screen_info, red_size), 0x26);
@@ -550,6 +553,61 @@ static void test_linux_lies(void **state)
     assert_int_equal(boot.note_count, 2);
     assert_non_null(strstr(boot.notes[0], "0x100003000"));
     assert_non_null(strstr(boot.notes[1], "129 entries"));
+}
+
+static void put_setup_data(uint64_t address, uint64_t next, uint32_t type, uint32_t length)
+{
+    struct setup_data data = {next, type, length};
+
+    put(address, &data, sizeof(data));
+}
+
+static void test_linux_setup_data(void **state)
+{
+    (void)state;
+    struct jailhouse_data cell = {2, 1, 0x608, 1, 0, 2596130, 1000000};
+
+    // Behind one of another kind.
+    put_setup_data(0x3000, 0x3101, 9, 32);
+    put_setup_data(0x3101, 0, SETUP_JAILHOUSE, 284);
+    put(0x3101 + 16, &cell, sizeof(cell));
+    params.setup_data = 0x3000;
+    parse_linux();
+    assert_true(boot.jailhouse.present);
+    assert_int_equal(boot.jailhouse.tsc_khz, 2596130);
+    assert_int_equal(boot.jailhouse.apic_khz, 1000000);
+    assert_int_equal(boot.note_count, 0);
+
+    // Too short, of another version, a loop, and nowhere.
+    static const struct {
+        uint32_t length;
+        uint16_t compatible;
+        uint64_t next;
+        const char *note;
+    } lies[] = {
+        {23, 1, 0, "too short"},
+        {284, 2, 0, "unknown version"},
+        {284, 1, 0x3000, "too long"},
+        {284, 1, UINT64_MAX - 7, "cannot be read"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+        setup_linux(state);
+        cell.compatible_version = lies[i].compatible;
+        put_setup_data(0x3000, lies[i].next, SETUP_JAILHOUSE, lies[i].length);
+        put(0x3010, &cell, sizeof(cell));
+        params.setup_data = 0x3000;
+        parse_linux();
+        assert_int_equal(boot.note_count, 1);
+        assert_non_null(strstr(boot.notes[0], lies[i].note));
+        assert_int_equal(boot.jailhouse.present, i >= 2);
+    }
+    // At the end of memory.
+    setup_linux(state);
+    put_setup_data(MEMORY_BASE + MEMORY_SIZE - 16, 0, SETUP_JAILHOUSE, 284);
+    params.setup_data = MEMORY_BASE + MEMORY_SIZE - 16;
+    parse_linux();
+    assert_false(boot.jailhouse.present);
+    assert_int_equal(boot.note_count, 1);
 }
 
 // Any address will do: nothing says that boot information is aligned.
@@ -703,6 +761,7 @@ int main(void)
         cmocka_unit_test_setup(test_linux_without_a_map, setup_linux),
         cmocka_unit_test_setup(test_linux_framebuffer, setup_linux),
         cmocka_unit_test_setup(test_linux_lies, setup_linux),
+        cmocka_unit_test_setup(test_linux_setup_data, setup_linux),
         cmocka_unit_test_setup(test_odd_addresses, setup_linux),
         cmocka_unit_test_setup(test_multiboot_map_without_end, setup),
         cmocka_unit_test_setup(test_pvh_map_without_end, setup),

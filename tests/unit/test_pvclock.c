@@ -105,6 +105,21 @@ static void test_hyperv_page(void **state)
     assert_int_equal(hyperv_page_millihertz(1, &granularity), UINT64_MAX);
 }
 
+static void test_the_line_of_a_pair(void **state)
+{
+    (void)state;
+    // 10^9 * 2^33 / mul = 2596130000.779 Hz
+    struct pvclock_time pair = {
+        .tsc_timestamp = 1000, .system_time = 5, .mul = 0xc53774d1, .shift = -1};
+
+    assert_int_equal(pvclock_ns(&pair, 1000), 5);
+    assert_int_equal(pvclock_ns(&pair, 1000 + 2596130002u), 1000000005);
+    assert_int_equal(pvclock_ns(&pair, 1000 + 9346068002804ull), 3600000000005);
+    pair.shift = 1;
+    pair.mul = 0x80000000;
+    assert_int_equal(pvclock_ns(&pair, 1007), 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_hyperv_page),
+        cmocka_unit_test(test_the_line_of_a_pair),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
