@@ -26,7 +26,8 @@ const char *clock_status_word(enum clock_status status); // "live", "coarse", ..
 // cannot test it, so it has no say about the TSC's rate.
 #define CLOCK_DERIVED "tsc-derived"
 
-// A clock that shows the host's time of day: it runs on while the machine is paused, and may be set.
+// A clock that shows the host's time of day: it runs on while the machine is paused, and may be
+// set.
 #define CLOCK_WALL "host-wall-clock"
 
 // The value of a reading that told nothing: it is left out.

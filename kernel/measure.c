@@ -263,11 +263,11 @@ static void use_reading(struct measurement *measurement, size_t index,
     if (event == TRACK_GAP)
         lose(measurement, index);
     if (measurement->repeats && event != TRACK_BROKEN) {
-        struct sample sample = {reading->before, reading->after + track->config.tsc_step,
-                                track->ticks};
+        struct sample taken = {reading->before, reading->after + track->config.tsc_step,
+                               track->ticks};
         if (event == TRACK_GAP)
             slice_cut(&run->slice);
-        slice_add(&run->slice, &sample);
+        slice_add(&run->slice, &taken);
     }
     if (run->first_cycles == UINT64_MAX)
         run->first_cycles = reading->before;

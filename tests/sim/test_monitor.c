@@ -79,7 +79,7 @@ static void test_the_whole_run_is_enclosed(void **state)
         run(&config);
         assert_int_equal(check_windows(), 20);
         struct record monitor = find("monitor", NULL, NULL);
-        int64_t truth = 1000ll * SIM_TSC_HZ, widest = 0;
+        int64_t truth = 1000LL * SIM_TSC_HZ, widest = 0;
         for (size_t i = 0; i < 21; i++) { // the last one is the whole run's
             struct record window = nth("measurement", "all", i);
             int64_t low = millihertz(window, "low_hz"), high = millihertz(window, "high_hz");
@@ -158,7 +158,7 @@ static void test_a_step_is_told_in_its_window(void **state)
         assert_true(record_is_true(&monitor, "monotonic") == (steps[i].ns > 0));
         // The rate is what it was before; all windows prove it together.
         assert_int_equal(number(monitor, "stretches"), 1);
-        int64_t truth = 1000ll * SIM_TSC_HZ;
+        int64_t truth = 1000LL * SIM_TSC_HZ;
         assert_in_range(truth, millihertz(monitor, "low_hz"), millihertz(monitor, "high_hz"));
         for (size_t n = 0; n < count_windows(); n++)
             assert_in_range(truth, millihertz(nth("measurement", "all", n), "low_hz"),
@@ -216,7 +216,7 @@ static void test_a_change_of_rate(void **state)
         assert_in_range(200 * (int64_t)MS, number(change, "after_ns") - 2200000,
                         number(change, "before_ns") + 2200000);
         // Both rates lie in what is said of every time, and the last one is the table's.
-        int64_t first = 1000ll * SIM_TSC_HZ, second = first + SIM_TSC_HZ / 1000 * ppms[i];
+        int64_t first = 1000LL * SIM_TSC_HZ, second = first + SIM_TSC_HZ / 1000 * ppms[i];
         assert_in_range(first, millihertz(monitor, "low_hz"), millihertz(monitor, "high_hz"));
         assert_in_range(second, millihertz(monitor, "low_hz"), millihertz(monitor, "high_hz"));
         struct record whole = nth("measurement", "all", count_windows());
@@ -266,8 +266,8 @@ static void test_a_claim_that_changes_with_the_rate(void **state)
     struct record reread = find("reread", "source", "leaf-0x40000010");
     assert_true(record_is_true(&reread, "changed"));
     expect(reread, "clock", "tsc");
-    assert_int_equal(millihertz(reread, "from_hz"), 1000ll * SIM_TSC_HZ);
-    assert_int_equal(millihertz(reread, "to_hz"), 1100ll * SIM_TSC_HZ);
+    assert_int_equal(millihertz(reread, "from_hz"), 1000LL * SIM_TSC_HZ);
+    assert_int_equal(millihertz(reread, "to_hz"), 1100LL * SIM_TSC_HZ);
     assert_int_equal(number(reread, "window"), 11);
     expect(find("verdict", "source", "leaf-0x40000010"), "verdict", "ok");
     // What did not change along is off.
@@ -307,7 +307,7 @@ static void test_gaps(void **state)
             assert_int_equal(number(monitor, "longest_gap_ns"), number(gap, "length_ns"));
             assert_int_equal(number(monitor, "stretches"), 1);
             assert_true(record_is_true(&monitor, "monotonic"));
-            assert_in_range(1000ll * SIM_TSC_HZ, millihertz(monitor, "low_hz"),
+            assert_in_range(1000LL * SIM_TSC_HZ, millihertz(monitor, "low_hz"),
                             millihertz(monitor, "high_hz"));
             struct record reread = find("reread", NULL, NULL);
             assert_false(record_is_true(&reread, "changed"));
@@ -335,13 +335,12 @@ static void test_a_gap_that_the_only_clock_does_not_span(void **state)
         config.delays.stalls[0].length_ns = 5 * SECOND;
         run(&config);
         expect(find("gap", NULL, NULL), "lost", i ? "pmtimer" : "pit");
-        int64_t truth = 1000ll * SIM_TSC_HZ;
+        int64_t truth = 1000LL * SIM_TSC_HZ;
         for (size_t n = 0; n <= count_windows(); n++) {
             struct record window = nth("measurement", "all", n);
             assert_in_range(truth, millihertz(window, "low_hz"), millihertz(window, "high_hz"));
             // Half a window is enough for that.
-            assert_true(millihertz(window, "high_hz") - millihertz(window, "low_hz") <
-                        truth / 100);
+            assert_true(millihertz(window, "high_hz") - millihertz(window, "low_hz") < truth / 100);
         }
         assert_int_equal(record_count(result.com2.bytes, "step"), 0);
     }
@@ -370,7 +369,7 @@ static void test_a_pause_that_stops_a_clock(void **state)
     struct record monitor = find("monitor", NULL, NULL);
     assert_int_equal(number(monitor, "steps"), 0);
     assert_int_equal(number(monitor, "gaps"), 1);
-    assert_in_range(1000ll * SIM_TSC_HZ, millihertz(monitor, "low_hz"),
+    assert_in_range(1000LL * SIM_TSC_HZ, millihertz(monitor, "low_hz"),
                     millihertz(monitor, "high_hz"));
     expect_end("pass");
     // Without the stall the same is a step.
@@ -504,7 +503,7 @@ static bool check_seed(uint64_t seed, bool loud)
 {
     static struct random_machine random;
     const char *lines = result.com2.bytes, *wrong = NULL;
-    struct record record;
+    struct record record = {NULL, 0};
     char options[96];
 
     random_machine(&random, seed, 20, RANDOM_ANY);

@@ -90,7 +90,6 @@ static void test_extremes(void **state)
 // Over a gap no difference is taken: two streams give the mean of what each gives.
 static void test_a_gap(void **state)
 {
-    static struct allan allan;
     uint64_t ppt, pairs;
 
     (void)state;
