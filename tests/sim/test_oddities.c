@@ -160,7 +160,7 @@ enum { PIT, HPET, PMTIMER, LAPIC, CLOCKS, TSC = CLOCKS };
 static const char *const names[] = {"pit", "hpet", "pmtimer", "lapic", "tsc"};
 
 static struct sim_config config;
-static char options[64];
+static char options[80];
 static uint64_t window_ns, start_ns;
 
 static struct sim_clock *clock_at(size_t index)
@@ -209,7 +209,7 @@ static void make_machine(uint64_t seed, size_t alone, unsigned ms)
         latency_of(i)->after_ns = (uint32_t)sim_random_range(&random, 100, 900);
     }
     window_ns = ms * MS;
-    snprintf(options, sizeof(options), "window=%ums precision=0%s%s", ms,
+    snprintf(options, sizeof(options), "window=%ums precision=0 sections=none%s%s", ms,
              alone == CLOCKS ? "" : " clocks=", alone == CLOCKS ? "" : names[alone]);
     config.options = options;
     sim_run(&config, &result);
@@ -700,7 +700,7 @@ static void test_a_rate_change_across_windows(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++) {
         make_machine(seed, LAPIC, 20);
-        config.options = "window=20ms duration=400ms clocks=lapic";
+        config.options = "window=20ms duration=400ms sections=none clocks=lapic";
         // By the threshold of a window of 400 ms.
         window_ns = 400 * MS;
         inject_rate(bracket_ns(LAPIC), 95, seed & 1);
