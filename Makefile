@@ -85,7 +85,7 @@ SCAN_C      := $(sort $(wildcard tools/scan/*.c) $(filter-out lib/memory.c,$(wil
                    leaf_timing.c transmeta.c xen_leaf.c)
 SCAN_O      := $(SCAN_C:%.c=$(BUILD)/scan/%.o)
 
-.PHONY: all efi image run check check-beds unit sim guest tools-test bench lint coverage fuzz setup clean help
+.PHONY: all efi image run check check-beds unit sim guest tools-test bench soak lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
 all: $(BUILD)/hypertick.elf $(BUILD)/hypertick.bzImage $(if $(HAVE_EFI),efi,efi-missing) $(BUILD)/hypertick-scan ## build build/hypertick.elf, .bzImage, hypertick-scan and, where gnu-efi is, .efi (the default)
@@ -134,6 +134,10 @@ bench: ## measure accuracy, speed and size: RUNS=20, PEERS=1 for Linux beside it
 	@tools/setup --needed-for bench
 	$(SUBMAKE) all
 	@$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH_FLAGS)
+
+SOAK := 3600
+soak: all ## let the monitor run for SOAK=3600 seconds in QEMU TCG, and check that nothing creeps
+	@$(PYTHON) tests/guest/soak.py --seconds $(SOAK)
 
 image: ## make build/hypertick.iso and .img for BIOS and UEFI, and qcow2, vmdk, vhdx, vhd
 	@tools/setup --needed-for image

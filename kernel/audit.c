@@ -12,6 +12,8 @@ static const char *broken_in_window(const struct measurement *measurement)
         return "the TSC does not advance";
     for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
         const struct incident *incident = &measurement->incidents[i];
+        if (incident->is_pause)
+            continue;
         if (incident->back_cycles)
             return "the TSC went back";
         if (incident->tsc_possible && !incident->clocks_possible)

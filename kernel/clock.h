@@ -26,8 +26,8 @@ const char *clock_status_word(enum clock_status status); // "live", "coarse", ..
 // cannot test it, so it has no say about the TSC's rate.
 #define CLOCK_DERIVED "tsc-derived"
 
-// A clock that shows the host's time of day: it runs on while the machine is paused, and may be
-// set.
+// The host's time of day. It goes on while a virtual machine stands still, and it may be set: its
+// steps are no fault of the machine's clocks.
 #define CLOCK_WALL "host-wall-clock"
 
 // The value of a reading that told nothing: it is left out.

@@ -30,14 +30,19 @@ static struct incident *add(struct measurement *measurement, uint64_t after, uin
     return incident;
 }
 
-// Was nothing read for a while, where the break may be?
+// Was nothing read for a while, where the break may be, or soon after? QEMU stops its clocks first
+// and the guest after that, so a small break may come right before a large one, and until a clock
+// is sized there is only one.
 static void look_for_quiet(const struct measurement *measurement, struct incident *incident)
 {
     uint64_t after = measurement->quiet_after, before = measurement->quiet_before;
 
-    if (before > incident->after_cycles && after < incident->before_cycles &&
-        before - after > incident->gap_cycles)
-        incident->gap_cycles = before - after;
+    if (before <= incident->after_cycles || before == incident->quiet_before)
+        return;
+    incident->quiet_before = before;
+    incident->gap_cycles += before - after;
+    if (incident->before_cycles < before)
+        incident->before_cycles = before;
 }
 
 static void cut(struct measurement *measurement, uint64_t sound_until)
@@ -182,14 +187,15 @@ static void size_backwards(struct incident *incident, int64_t tsc_low, int64_t t
     incident->high_cycles = tsc_high - (int64_t)incident->back_cycles;
 }
 
-static void attribute(struct incident *incident, size_t count)
+// Tests the hypotheses against the offsets of these clocks.
+static void attribute_among(struct incident *incident, unsigned clocks)
 {
     // A TSC that steps forward by D moves every clock's line down by D.
     int64_t tsc_low = INT64_MIN, tsc_high = INT64_MAX;
     unsigned moved = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!incident->offsets[i].known)
+    for (size_t i = 0; i < CLOCKS_MAX; i++) {
+        if (!(clocks >> i & 1) || !incident->offsets[i].known)
             continue;
         if (-incident->offsets[i].most_cycles > tsc_low)
             tsc_low = -incident->offsets[i].most_cycles;
@@ -198,7 +204,7 @@ static void attribute(struct incident *incident, size_t count)
         if (!contains_zero(incident, i))
             moved |= 1u << i;
     }
-    incident->sized = true;
+    incident->clocks_possible = 0;
     if (incident->back_cycles) {
         size_backwards(incident, tsc_low, tsc_high);
         return;
@@ -231,19 +237,17 @@ static void take_offsets(struct measurement *measurement)
     // What a change of rate explains as well is no proven step.
     struct incident other = *incident;
     enclose_offsets(measurement, &other, true);
-    attribute(&other, measurement->count);
+    attribute_among(&other, ~0u);
     if (!incident->changed && (other.is_step || other.back_cycles)) {
         enclose_offsets(measurement, incident, false);
-        attribute(incident, measurement->count);
     } else {
         *incident = other;
     }
+    incident_attribute(measurement, incident);
     if (!incident->is_step && !measurement->repeats)
         for (size_t i = 0; i < measurement->count; i++)
             if (measurement->clocks[i].sampled)
                 track_change(&measurement->clocks[i].track);
-    if (incident->is_step && !incident->tsc_possible && incident->clocks_possible)
-        measurement->clocks[__builtin_ctz(incident->clocks_possible)].stepped = true;
 }
 
 // A coarse clock that contradicts itself by less than its granularity is coarser than its
@@ -286,6 +290,19 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
     wait_for_more(measurement, after);
 }
 
+void incident_jump(struct measurement *measurement, size_t index)
+{
+    const struct clock_run *run = &measurement->clocks[index];
+    struct incident *incident = add(measurement, run->from.until, run->jumped_until);
+
+    // The other clocks keep their segments: they would show it if the TSC had stepped.
+    incident->seen = 1u << index;
+    incident->is_jump = true;
+    incident->low_cycles = run->ahead_low;
+    incident->high_cycles = run->ahead_high;
+    incident_attribute(measurement, incident);
+}
+
 void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles)
 {
     if (measurement->pending != SIZE_MAX)
@@ -299,8 +316,44 @@ void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t c
 
 void incident_round(struct measurement *measurement)
 {
-    if (measurement->pending != SIZE_MAX && measurement->pending_rounds-- == 0)
-        take_offsets(measurement);
+    if (measurement->pending != SIZE_MAX) {
+        look_for_quiet(measurement, &measurement->incidents[measurement->pending]);
+        if (measurement->pending_rounds-- == 0)
+            take_offsets(measurement);
+    }
+    incident_forgo(measurement, measurement->last_tsc - measurement->base);
+}
+
+void incident_attribute(struct measurement *measurement, struct incident *incident)
+{
+    unsigned walls = 0, ahead = 0;
+
+    for (size_t i = 0; i < measurement->count; i++) {
+        if (!text_equal(measurement->clocks[i].info.independence, CLOCK_WALL))
+            continue;
+        walls |= 1u << i;
+        if (incident->offsets[i].known && incident->offsets[i].least_cycles > 0)
+            ahead |= 1u << i;
+    }
+    incident->sized = true;
+    if (incident->is_jump) {
+        incident->is_step = true;
+        incident->clocks_possible = incident->seen;
+    } else {
+        attribute_among(incident, ~0u);
+        // The time of day that ran on while the machine stood still has nothing to do with what
+        // else stepped then, and is told when its next tick shows it.
+        if (incident->is_step && !incident_suspects(incident) && ahead)
+            attribute_among(incident, ~ahead);
+    }
+    incident->wall_only =
+        incident->is_step && incident->clocks_possible && !(incident->clocks_possible & ~walls);
+    incident->is_pause = incident_is_pause(measurement, incident);
+    if (incident_needs_witness(measurement, incident))
+        return;
+    if (incident->is_step && !incident->is_pause && !incident->tsc_possible &&
+        incident->clocks_possible)
+        measurement->clocks[__builtin_ctz(incident->clocks_possible)].stepped = true;
 }
 
 // The rates on both sides of the only break, which was no step: at the end of the window the one
@@ -323,6 +376,10 @@ void incident_conclude(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX)
         take_offsets(measurement);
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].sampled && measurement->clocks[i].jumped)
+            incident_jump(measurement, i);
+    incident_forgo(measurement, UINT64_MAX);
     if (!measurement->repeats && measurement->incident_count == 1 &&
         !measurement->incidents[0].is_step)
         compare_rates(measurement, &measurement->incidents[0]);

@@ -203,6 +203,8 @@ static void judge_claim(struct judged *judged, const struct claim *claims, size_
         raise(judged, OUTCOME_INCONCLUSIVE, "%s: %s", claim->source, result->reason);
 }
 
+#define UNCLEAR "the TSC or the host's time of day stepped"
+
 static void raise_step(struct judged *judged, const struct incident *incident)
 {
     raise(judged, OUTCOME_FAIL, "a step of %s is proven",
@@ -214,9 +216,13 @@ static void raise_step(struct judged *judged, const struct incident *incident)
 
 static void judge_incidents(struct judged *judged, const struct measurement *measurement)
 {
-    for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++)
-        if (measurement->incidents[i].is_step)
-            raise_step(judged, &measurement->incidents[i]);
+    for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
+        const struct incident *incident = &measurement->incidents[i];
+        if (incident->wall_only && incident->tsc_possible)
+            raise(judged, OUTCOME_INCONCLUSIVE, UNCLEAR);
+        if (incident_is_grave(measurement, incident))
+            raise_step(judged, incident);
+    }
 }
 
 static void judge_checks(struct judged *judged, const struct audit *audit)
@@ -275,8 +281,10 @@ void judge(struct judged *judged, const struct platform *platform, const struct 
         raise(judged, OUTCOME_FAIL, "the TSC does not advance");
     if (!monitor)
         judge_incidents(judged, measurement);
-    else if (monitor->steps)
-        raise_step(judged, &monitor->step);
+    else if (monitor->grave.is_step)
+        raise_step(judged, &monitor->grave);
+    if (monitor && monitor->unclear)
+        raise(judged, OUTCOME_INCONCLUSIVE, UNCLEAR);
     if (!measurement->decided)
         raise(judged, OUTCOME_INCONCLUSIVE, "%s", measurement->undecided);
     for (size_t i = 0; i < claim_count && judged->claim_count < CLAIMS_MAX; i++)

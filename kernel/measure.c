@@ -168,6 +168,7 @@ static void start_tracks(struct measurement *measurement)
         run->last_cycles = 0;
         run->last_narrow_cycles = 0;
         run->ticks_seen = 0;
+        run->jumped = false;
         if (run->clock->restart)
             run->clock->restart();
     }
@@ -257,6 +258,14 @@ static void use_reading(struct measurement *measurement, size_t index,
         // It tells nothing about the reading if the low half may have gone round in between.
         whole_known = machine_tsc() - measurement->last_tsc < track->config.gap_limit_cycles;
     }
+    enum slow_jump jump = slow_jump(run, reading);
+    if (jump == SLOW_JUMPED) {
+        track_break(track, run->tick.until);
+        slice_break(&run->slice, run->tick.until);
+    } else if (jump == SLOW_SIZED) {
+        incident_jump(measurement, index);
+    }
+    incident_tick(measurement, index, reading);
     enum track_event event = track_add(track, reading, whole_known ? &whole : NULL);
     measurement->samples++;
     slow_note(run, reading);
@@ -271,6 +280,7 @@ static void use_reading(struct measurement *measurement, size_t index,
     }
     if (run->first_cycles == UINT64_MAX)
         run->first_cycles = reading->before;
+    run->last_before = reading->before;
     run->last_cycles = reading->after;
     if (4 * (reading->after - reading->before) <= 5 * track->widths.minimum)
         run->last_narrow_cycles = reading->after;
@@ -478,6 +488,7 @@ bool measure_begin(struct measurement *measurement, const struct options *option
 {
     uint64_t tsc_millihertz = choose_clocks(measurement);
 
+    measurement->skew_ns = options->skew_ns;
     // For the times of what may happen, should no clock give an enclosure.
     measurement->tsc_millihertz = measurement->timing_millihertz = tsc_millihertz;
     measurement->window_cycles =
@@ -506,6 +517,7 @@ bool measure_begin(struct measurement *measurement, const struct options *option
     measurement->pending = SIZE_MAX;
     start_tracks(measurement);
     measurement->repeats = options->duration_ns != 0;
+    measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
     measurement->began_cycles = measurement->base - measurement->start_tsc;
     return true;
 }

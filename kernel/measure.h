@@ -22,6 +22,13 @@ enum measurement_status {
 };
 const char *measurement_status_word(enum measurement_status status); // "none", "ok", "odd", ...
 
+// A tick of a slow clock, in cycles of the window.
+struct slow_tick {
+    uint64_t after, until; // between these two readings
+    uint64_t value;        // that it brought
+    uint64_t hidden;       // so long the TSC may have stood still in it
+};
+
 struct clock_run {
     const struct reference_clock *clock;
     enum clock_status status;
@@ -34,10 +41,15 @@ struct clock_run {
     uint64_t last_narrow_cycles;        // of its last bracket within 5/4 of the narrowest
 
     // Of a slow clock (kernel/slow.c), in cycles of the window:
-    uint64_t tick_cycles;            // from one tick to the next, 0 while that is not known
-    uint64_t tick_after, tick_until; // between these two readings its last tick was
+    uint64_t tick_cycles; // from one tick to the next, 0 while that is not known
     unsigned ticks_seen;
-    uint64_t last_value;
+    struct slow_tick tick, tick_before; // the last one, and the one before that
+    uint64_t last_value, last_before;   // of its last reading, and when that began
+    // A jump ahead of the TSC that waits for the next tick; the tick before it, and its size:
+    bool jumped;
+    struct slow_tick from;
+    uint64_t jumped_until;
+    int64_t ahead_low, ahead_high;
 
     enum measurement_status result;
     struct rate_interval raw;     // TSC rate at the nominal rate of this clock
@@ -70,14 +82,28 @@ struct incident {
         int64_t least_cycles, most_cycles;
     } offsets[CLOCKS_MAX];
     uint64_t back_cycles; // the TSC read lower than before, by this much; else 0
-    uint64_t gap_cycles;  // the longest time without a reading next to it
+    bool is_jump;         // of a slow clock, whose ticks told all: nothing is left to attribute
+    // It may have been a pause: sized once the next tick of a wall clock bears witness, or not
+    // after all. Which clock, plus 1, its tick before, and how long it is waited for.
+    size_t witness;
+    struct slow_tick witness_from;
+    uint64_t witness_until;
+    uint64_t gap_cycles;   // time without a reading next to it
+    uint64_t quiet_before; // and when that ended
     // The conclusion:
     bool is_step;             // proven: some clock's offset excludes 0. Else a change of rate
     bool tsc_possible;        // the TSC may be the one that stepped
     unsigned clocks_possible; // bit i: clock i may be the one
     int64_t low_cycles, high_cycles; // signed size of the step of the TSC or of the clock
+    bool wall_only; // the host's time of day stepped, or may have: no other clock did for certain
+    bool is_pause;  // the machine stood still, which explains it
 };
 
+// Can the step be that of the TSC or of one clock alone?
+static inline bool incident_suspects(const struct incident *incident)
+{
+    return incident->tsc_possible || incident->clocks_possible;
+}
 // A time in which no clock was read, since the guest did not run.
 struct gap {
     uint64_t after_cycles, before_cycles;
@@ -94,6 +120,7 @@ struct measurement {
     const char *window_clock; // the clock that times the window, NULL: nothing could be measured
     uint64_t window_ns;       // by the final estimate
     uint64_t samples;
+    uint64_t skew_ns;       // skew=: a smaller step does not fail the run
     const char *stopped_by; // "precision", "verdict", "window", "bound", in words
 
     struct incident incidents[INCIDENTS_MAX];
@@ -189,20 +216,46 @@ bool slow_due(const struct clock_run *run, uint64_t cycles);
 // After so many readings in a row that all showed one value: is another one wanted before the other
 // clocks have their turn? `alone`: this clock times the window. False for a clock that is not slow.
 bool slow_again(const struct clock_run *run, uint64_t cycles, bool alone, unsigned readings);
+// Does it show the host's time of day, and is its tick known in cycles?
+bool slow_is_wall(const struct clock_run *run);
+// How far a wall clock went ahead of the TSC from one of its ticks to this reading of it, in which
+// it ticked: *low to *high cycles.
+void slow_ahead(const struct clock_run *run, const struct slow_tick *from,
+                const struct reading *reading, int64_t *low, int64_t *high);
 // Notes a reading of a slow clock.
 void slow_note(struct clock_run *run, const struct reading *reading);
+// Before that: does the host's time of day go ahead of the TSC with this reading? After a jump its
+// next tick tells by how much exactly; run->ahead_low and ahead_high, in cycles, are what is known.
+enum slow_jump { SLOW_SOUND, SLOW_JUMPED, SLOW_SIZED };
+enum slow_jump slow_jump(struct clock_run *run, const struct reading *reading);
 // After the window, which began at cycle 0: a clock that showed no tick in it is stuck.
 void slow_conclude(struct clock_run *run, uint64_t tsc_millihertz, uint64_t cycles);
 
 // kernel/incident.c: clock `index` met a contradiction at a reading that ended at `cycles`.
 void incident_open(struct measurement *measurement, size_t index, uint64_t cycles);
+// The jump of slow clock `index` is sized, or will not be any more.
+void incident_jump(struct measurement *measurement, size_t index);
 // The TSC went back by `cycles` at window cycle `at`.
 void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t cycles);
 // Called once a round; sizes and attributes the pending incident when enough readings have
 // followed.
 void incident_round(struct measurement *measurement);
-// Does so with what is still pending.
+// Does so with what is still pending, or waits for a witness.
 void incident_conclude(struct measurement *measurement);
+// What the offsets prove: the incident is sized, or waits for a witness.
+void incident_attribute(struct measurement *measurement, struct incident *incident);
+
+// kernel/pause.c: does a machine that stood still explain it?
+bool incident_is_pause(const struct measurement *measurement, const struct incident *incident);
+// Could a wall clock tell, by its next tick? Then it is waited for; asked once.
+bool incident_needs_witness(const struct measurement *measurement, struct incident *incident);
+// Before slow_note: a reading of clock `index`, for the incidents that wait for it.
+void incident_tick(struct measurement *measurement, size_t index, const struct reading *reading);
+// Sizes those that have waited for too long at this cycle.
+void incident_forgo(struct measurement *measurement, uint64_t cycles);
+// Is it a step that fails the run? Not one that is only seen on the host's time of day, and not one
+// below skew=: to stop and to continue a guest, a hypervisor reads its clocks one after the other.
+bool incident_is_grave(const struct measurement *measurement, const struct incident *incident);
 
 // kernel/conclude.c: enclosures, vote, combined rate, bus rate from what the tracks hold now.
 void measure_conclude(struct measurement *measurement);

@@ -113,24 +113,6 @@ static void begin_stretch(const struct run *run)
     measure_conclude(run->measurement);
 }
 
-// Is what happened explained by a pause of the whole machine? In it a clock may have stood still
-// for no longer than nothing was read; and one that shows the host's wall clock may have run on,
-// while the TSC stood still as well.
-static bool is_pause(const struct measurement *measurement, const struct incident *incident)
-{
-    if (!incident->is_step || incident->tsc_possible || incident->back_cycles)
-        return false;
-    for (size_t i = 0; i < measurement->count; i++) {
-        int64_t size = incident->offsets[i].known ? least_size(incident->offsets[i].least_cycles,
-                                                               incident->offsets[i].most_cycles)
-                                                  : 0;
-        if ((size > 0 && !text_equal(measurement->clocks[i].info.independence, CLOCK_WALL)) ||
-            (size < 0 && magnitude(size) > incident->gap_cycles))
-            return false;
-    }
-    return true;
-}
-
 // Takes the drift that a clock's marks prove, if it is known better than before.
 static void take_drift(struct monitor *monitor, const struct measurement *measurement,
                        const struct clock_run *run)
@@ -245,34 +227,30 @@ static void tell_incident(const struct run *run, const struct incident *incident
 {
     struct monitor *monitor = run->monitor;
     struct measurement *measurement = run->measurement;
-    enum monitor_incident kind = MONITOR_RATE;
 
-    if (is_pause(measurement, incident)) {
-        kind = MONITOR_PAUSE;
-        for (size_t i = 0; i < measurement->count; i++) {
-            const int64_t least = incident->offsets[i].least_cycles;
-            // Its rate is as good as before.
-            if (incident->clocks_possible >> i & 1)
-                measurement->clocks[i].stepped = false;
-            if (incident->offsets[i].known && least > 0)
-                note_gap(monitor, to_ns(measurement, (uint64_t)least));
-        }
+    if (incident->is_pause) {
+        // One that only the time of day shows.
+        if (incident->is_jump)
+            note_gap(monitor, to_ns(measurement, (uint64_t)incident->low_cycles));
     } else if (incident->is_step) {
-        kind = MONITOR_STEP;
         note_step(monitor, measurement, incident);
+        monitor->unclear |= incident->wall_only && incident->tsc_possible;
+        if (!monitor->grave.is_step && incident_is_grave(measurement, incident))
+            monitor->grave = *incident;
         if (incident->tsc_possible)
             drop_gap(measurement, incident);
     } else {
         monitor->rate_changes++;
         begin_stretch(run);
     }
-    for (size_t i = 0; kind != MONITOR_RATE && i < measurement->count; i++)
+    for (size_t i = 0; incident->is_step && i < measurement->count; i++)
         drop_marks(monitor, measurement, &measurement->clocks[i]);
     // A step of a reference clock has nothing to do with them.
-    if (kind != MONITOR_STEP || incident->tsc_possible || !incident->clocks_possible)
+    if (incident->is_pause || !incident->is_step || incident->tsc_possible ||
+        !incident->clocks_possible)
         monitor->reread = true;
     monitor->window_incidents++;
-    run->listener->incident(measurement, incident, kind, ++monitor->incidents);
+    run->listener->incident(measurement, incident, ++monitor->incidents);
     measure_keep(measurement);
 }
 
@@ -286,15 +264,17 @@ static void tell_incidents(const struct run *run)
         run->monitor->unlisted += count - INCIDENTS_MAX;
         count = measurement->incident_count = INCIDENTS_MAX;
     }
+    bool told[INCIDENTS_MAX] = {false};
     for (size_t i = 0; i < count; i++) {
         const struct incident incident = measurement->incidents[i];
-        // What is told takes time, in which new ones may come behind.
-        if (incident.sized)
+        // What is told takes time, in which new ones may come behind, and others be sized.
+        told[i] = incident.sized;
+        if (told[i])
             tell_incident(run, &incident);
     }
     size_t kept = 0;
     for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
-        if (i < count && measurement->incidents[i].sized)
+        if (told[i])
             continue;
         if (measurement->pending == i)
             measurement->pending = kept;
@@ -308,8 +288,7 @@ static void tell_gaps(const struct run *run)
     struct measurement *measurement = run->measurement;
 
     // A TSC that steps forward looks like one.
-    while (measurement->gap_count && measurement->gaps[0].whole &&
-           measurement->pending == SIZE_MAX) {
+    while (measurement->gap_count && measurement->gaps[0].whole && !measurement->incident_count) {
         const struct gap gap = measurement->gaps[0];
         size_t kept = measurement->gap_count - 1;
         if (kept > GAPS_MAX - 1)

@@ -19,18 +19,12 @@ struct monitor_window {
     unsigned incidents, gaps; // that were told in it
 };
 
-enum monitor_incident {
-    MONITOR_STEP,
-    MONITOR_RATE,
-    MONITOR_PAUSE, // clocks stood still, or a wall clock ran on, while the guest did not run
-};
-
 // Who is told, while it runs.
 struct monitor_listener {
     // After measure_conclude_slice.
     void (*window)(const struct measurement *measurement, const struct monitor_window *window);
     void (*incident)(const struct measurement *measurement, const struct incident *incident,
-                     enum monitor_incident kind, uint64_t number);
+                     uint64_t number);
     void (*gap)(const struct measurement *measurement, const struct gap *gap);
     // The claims were read again. Once for each that changed, or, with NULL, if none did.
     void (*reread)(const struct measurement *measurement, const struct claim *old,
@@ -49,10 +43,12 @@ struct monitor {
     uint64_t incidents; // that were told, of any kind
     uint64_t unlisted;  // and those that there was no room for
     uint64_t steps, rate_changes, gaps, longest_gap_ns;
-    bool step_known;      // a step was sized:
-    int64_t step_ns;      // the largest, its proven least size with the sign
-    struct incident step; // and what it was
-    bool monotonic;       // no clock went back
+    bool step_known;       // a step was sized:
+    int64_t step_ns;       // the largest, its proven least size with the sign
+    struct incident step;  // and what it was
+    bool unclear;          // a step was the TSC's, or the time of day's
+    struct incident grave; // the first one that fails the run; is_step: there was one
+    bool monotonic;        // no clock went back
 
     // The TSC's drift, in ppb an hour, against the clock that tells it best; proven.
     const char *drift_clock; // NULL: not known

@@ -75,9 +75,9 @@ struct options {
     bool strict;
     bool scan_wide;
     enum option_checks checks;
-    unsigned cpus;           // vCPUs to examine, CPU 0 included: 1 to 65536; 0: all
-    uint64_t skew_ns;        // a vCPU whose TSC is further from CPU 0's is off
-    unsigned sections;       // SECTION_* bits
+    unsigned cpus;     // vCPUs to examine, CPU 0 included: 1 to 65536; 0: all
+    uint64_t skew_ns;  // a vCPU whose TSC is further from CPU 0's is off, a step that large fails
+    unsigned sections; // SECTION_* bits
     enum option_fault fault; // raise this exception after the banner, to see the exception report
     struct option_error errors[OPTION_ERRORS_MAX];
     size_t error_count;                   // may exceed OPTION_ERRORS_MAX; the rest were dropped

@@ -279,6 +279,27 @@ static int64_t signed_ns(const struct measurement *measurement, int64_t cycles)
                       : (int64_t)to_ns(measurement, (uint64_t)cycles);
 }
 
+// Where no single culprit is possible: each clock, as it stood against the TSC afterwards.
+static void write_offsets(const struct measurement *measurement, const struct incident *incident,
+                          uint64_t number)
+{
+    for (size_t i = 0; i < measurement->count; i++) {
+        char low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+        int64_t low_ns = signed_ns(measurement, incident->offsets[i].least_cycles);
+        int64_t high_ns = signed_ns(measurement, incident->offsets[i].most_cycles);
+        if (!incident->offsets[i].known)
+            continue;
+        emit_record("offset");
+        record_string("clock", measurement->clocks[i].clock->name);
+        record_u64("segment", number);
+        record_s64("low_ns", low_ns);
+        record_s64("high_ns", high_ns);
+        emit_record_end();
+        emit_text("    %-8s by %s to %s us\n", measurement->clocks[i].clock->name,
+                  text_signed_decimal(low, low_ns, 3, 3), text_signed_decimal(high, high_ns, 3, 3));
+    }
+}
+
 // When it was, from the beginning of measuring.
 static uint64_t at_ns(const struct measurement *measurement, const struct incident *incident,
                       uint64_t cycles)
@@ -290,7 +311,7 @@ static uint64_t at_ns(const struct measurement *measurement, const struct incide
 }
 
 void write_incident(const struct measurement *measurement, const struct incident *incident,
-                    const char *kind, uint64_t number)
+                    uint64_t number)
 {
     char suspects[SUSPECTS_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE], from[DECIMAL_SIZE],
         until[DECIMAL_SIZE];
@@ -302,7 +323,7 @@ void write_incident(const struct measurement *measurement, const struct incident
     name_suspects(measurement, incident, suspects);
     emit_record("step");
     record_string("clock", suspects);
-    record_string("kind", kind);
+    record_string("kind", incident->is_pause ? "pause" : incident->is_step ? "step" : "rate");
     record_u64("segment", number);
     record_u64("after_ns", after_ns);
     record_u64("before_ns", before_ns);
@@ -310,22 +331,21 @@ void write_incident(const struct measurement *measurement, const struct incident
     record_s64("high_ns", high_ns);
     record_u64("window", incident->window);
     record_u64("at_ns", incident->window_at_ns);
+    record_bool("fails", incident_is_grave(measurement, incident));
     emit_record_end();
 
     text_decimal(from, after_ns, 9, 6);
     text_decimal(until, before_ns, 9, 6);
+    const char *word = incident->is_pause ? "PAUSE: a step" : "STEP";
     if (!incident->is_step)
         emit_text("  change of rate of %s between %s and %s s\n", suspects, from, until);
-    else if (!incident->tsc_possible && !incident->clocks_possible)
-        emit_text("  %s between %s and %s s\n",
-                  text_equal(kind, "pause") ? "PAUSE, in which some clocks stood still,"
-                                            : "STEP of more than one clock",
-                  from, until);
+    else if (incident_suspects(incident))
+        emit_text("  %s of %s between %s and %s s: %s to %s us\n", word, suspects, from, until,
+                  text_signed_decimal(low, low_ns, 3, 3), text_signed_decimal(high, high_ns, 3, 3));
     else
-        emit_text("  %s of %s between %s and %s s: %s to %s us\n",
-                  text_equal(kind, "pause") ? "PAUSE: it moved the time" : "STEP", suspects, from,
-                  until, text_signed_decimal(low, low_ns, 3, 3),
-                  text_signed_decimal(high, high_ns, 3, 3));
+        emit_text("  %s of %s between %s and %s s\n", word, suspects, from, until);
+    if (incident->is_step && !incident_suspects(incident))
+        write_offsets(measurement, incident, number);
 }
 
 static void write_incidents(const struct measurement *measurement)
@@ -334,8 +354,8 @@ static void write_incidents(const struct measurement *measurement)
 
     for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++) {
         const struct incident *incident = &measurement->incidents[i];
-        write_incident(measurement, incident, incident->is_step ? "step" : "rate", i + 1);
-        step |= incident->is_step;
+        write_incident(measurement, incident, i + 1);
+        step |= incident_is_grave(measurement, incident);
     }
     if (measurement->incident_count > INCIDENTS_MAX)
         emit_note("warning", "%zu more breaks of linearity are not listed",

@@ -56,15 +56,6 @@ static void on_window(const struct measurement *measurement, const struct monito
               text_decimal(half, rate_half_width_ppb(window->rate), 3, 3), change, odd);
 }
 
-static void on_incident(const struct measurement *measurement, const struct incident *incident,
-                        enum monitor_incident kind, uint64_t number)
-{
-    static const char *const words[] = {
-        [MONITOR_STEP] = "step", [MONITOR_RATE] = "rate", [MONITOR_PAUSE] = "pause"};
-
-    write_incident(measurement, incident, words[kind], number);
-}
-
 static void on_gap(const struct measurement *measurement, const struct gap *gap)
 {
     char at[DECIMAL_SIZE], length[DECIMAL_SIZE], lost[80];
@@ -129,7 +120,7 @@ static void on_reread(const struct measurement *measurement, const struct claim 
         emit_text("  claims read again: unchanged\n");
 }
 
-const struct monitor_listener report_monitor_live = {on_window, on_incident, on_gap, on_reread};
+const struct monitor_listener report_monitor_live = {on_window, write_incident, on_gap, on_reread};
 
 static int64_t middle(const struct monitor *monitor)
 {
@@ -237,5 +228,5 @@ void report_monitor(const struct monitor *monitor, const struct measurement *mea
     if (monitor->unlisted)
         emit_note("warning", "%llu more breaks of linearity are not listed",
                   (unsigned long long)monitor->unlisted);
-    emit_point(!monitor->steps, NULL, "no clock stepped");
+    emit_point(!monitor->grave.is_step, NULL, "no clock stepped");
 }

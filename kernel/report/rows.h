@@ -28,6 +28,6 @@ void record_interval(const char *low, const char *high, const struct rate_interv
 void name_suspects(const struct measurement *measurement, const struct incident *incident,
                    char name[SUSPECTS_SIZE]);
 
-// The record of a step, and its line of text. `kind` is one of its words.
+// The record of a step, and its line of text.
 void write_incident(const struct measurement *measurement, const struct incident *incident,
-                    const char *kind, uint64_t number);
+                    uint64_t number);

@@ -36,6 +36,7 @@ ASCENDING = {
     "clock": [("read_min_ns", "read_median_ns", "read_p99_ns", "read_max_ns")],
     "verdict": [("low_ppb", "error_ppb", "high_ppb")],
     "step": [("after_ns", "before_ns"), ("low_ns", "high_ns")],
+    "offset": [("low_ns", "high_ns")],
 }
 
 

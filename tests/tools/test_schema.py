@@ -26,7 +26,7 @@ ADDED = {
     "measurement": ["began_ns", "window", "at_ns"],
     "clock": ["independence"],
     "check": ["proposal"],
-    "step": ["window", "at_ns"],
+    "step": ["window", "at_ns", "fails"],
     "vcpu": "pvclock_hz pvclock_stable pvclock_low_ns pvclock_high_ns hyperv_tsc_hz platform_info"
     " claims".split(),
 }
@@ -76,6 +76,7 @@ FIELDS = {
     "gap_bucket": "from_cycles to_cycles from_ns to_ns count",
     "state": "state verdict clock passes window_ns cycles low_hz high_hz reason",
     "wake": "source result",
+    "offset": "clock segment low_ns high_ns",
 }
 KINDS = list(FIELDS)
 

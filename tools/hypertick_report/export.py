@@ -96,8 +96,8 @@ def _json_run(run: Run) -> dict[str, Any]:
         ],
         **{
             f"{kind}s": [plain(record) for record in run.records(kind)]
-            for kind in ("block", "scan", "clock", "measurement", "rate", "step", "expect", "check",
-                         "exception", "vcpu")  # fmt: skip
+            for kind in ("block", "scan", "clock", "measurement", "rate", "step", "offset",
+                         "expect", "check", "exception", "vcpu")  # fmt: skip
         },
         # Of all vCPUs together; `vcpus` are the single ones.
         **{

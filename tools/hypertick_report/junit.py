@@ -59,11 +59,15 @@ def _cases(run: Run) -> list[Case]:
     if run.end:
         outcome = {"pass": "", "fail": "failure", "inconclusive": "skipped"}[run.end["result"]]
         cases.append(("run", "result", outcome, run.end["reason"]))
-    texts: dict[str, list[str]] = {"step": [], "rate": []}
+    texts: dict[str, list[str]] = {"step": [], "small": [], "rate": []}
     for step in run.records("step"):
-        texts[step["kind"]].append(step_text(step))
+        # The field came later than the record.
+        small = step["kind"] == "step" and not step.get("fails", True)
+        texts["small" if small else step["kind"]].append(step_text(step))
     if texts["step"]:
         cases.append(("run", "no step", "failure", "; ".join(texts["step"])))
+    elif texts["small"]:
+        cases.append(("run", "no step", "skipped", "; ".join(texts["small"])))
     elif problems or not measured:
         why = "the log is not whole" if problems else "nothing was measured"
         cases.append(("run", "no step", "skipped", why))

@@ -30,6 +30,7 @@ NAMED_BY = {
     "measurement": "clock",
     "rate": "of",
     "step": "clock",
+    "offset": "clock",
     "verdict": "source",
     "expect": "expect",
     "check": "id",
