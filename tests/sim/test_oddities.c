@@ -564,7 +564,11 @@ static void test_wall_clock_steps(void **state)
         config.rtc.clock.start_ticks = 32768 * 1000;
         config.rtc.clock.event_count = 1;
         config.rtc.clock.events[0] = (struct sim_event){1700 * MS, SIM_STEP, sign * 3 * 32768};
-        check(&config, "wall-clock-step(rtc)", "fail");
+        run(&config);
+        // Its next tick may contradict once more what little is known of it.
+        if (strcmp(complaints(), "wall-clock-step(rtc) wall-clock-step(rtc)") != 0)
+            expect_complaints("wall-clock-step(rtc)");
+        expect_end("fail");
     }
 }
 
