@@ -98,8 +98,9 @@ static void say_break(const struct measurement *measurement, const struct incide
     if (!incident->tsc_possible &&
         text_equal(measurement->clocks[clock].info.independence, "host-wall-clock"))
         say("wall-clock-step", suspects,
-            "only the clock of the host's time of day stepped, by %s to %s TSC cycles: it was set",
-            low, high);
+            "only the clock of the host's time of day stepped, by %s to %s TSC cycles: it was "
+            "set%s",
+            low, high, incident->is_pause ? ", or this machine was paused" : "");
     else
         say("step", suspects, "it stepped by %s to %s TSC cycles", low, high);
 }

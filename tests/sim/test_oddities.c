@@ -568,7 +568,8 @@ static void test_wall_clock_steps(void **state)
         // Its next tick may contradict once more what little is known of it.
         if (strcmp(complaints(), "wall-clock-step(rtc) wall-clock-step(rtc)") != 0)
             expect_complaints("wall-clock-step(rtc)");
-        expect_end("fail");
+        // Ahead, the machine may have been paused meanwhile.
+        expect_end(sign > 0 ? "pass" : "fail");
     }
 }
 
