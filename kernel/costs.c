@@ -34,7 +34,7 @@ const char *rdtsc_kind_word(enum rdtsc_kind kind)
 
 const char *rdtscp_state_word(enum rdtscp_state state)
 {
-    static const char *const words[] = {"absent", "consistent", "inconsistent"};
+    static const char *const words[] = {"absent", "faults", "consistent", "inconsistent"};
 
     return words[state];
 }
@@ -244,8 +244,9 @@ static void examine_tsc(const struct platform *platform, const struct measuremen
                      rate->low <= GHZ_MILLIHERTZ && GHZ_MILLIHERTZ <= rate->high;
     if (cpuid_read(&platform->cpuid, 0x80000000, 0).eax >= LEAF_EXTENDED &&
         cpuid_read(&platform->cpuid, LEAF_EXTENDED, 0).edx & HAS_RDTSCP) {
-        costs->rdtscp = RDTSCP_CONSISTENT;
-        take(NULL, "rdtscp", act_rdtscp);
+        costs->rdtscp = machine_can_rdtscp() ? RDTSCP_CONSISTENT : RDTSCP_FAULTS;
+        if (costs->rdtscp == RDTSCP_CONSISTENT)
+            take(NULL, "rdtscp", act_rdtscp);
     }
     costs->has_deadline = cpuid_read(&platform->cpuid, LEAF_FEATURES, 0).ecx & HAS_DEADLINE;
     costs->has_adjust = cpuid_read(&platform->cpuid, 0, 0).eax >= LEAF_STRUCTURED &&

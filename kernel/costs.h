@@ -32,7 +32,7 @@ enum rdtsc_kind {
 };
 const char *rdtsc_kind_word(enum rdtsc_kind kind); // "unknown", "direct", ...
 
-enum rdtscp_state { RDTSCP_ABSENT, RDTSCP_CONSISTENT, RDTSCP_INCONSISTENT };
+enum rdtscp_state { RDTSCP_ABSENT, RDTSCP_FAULTS, RDTSCP_CONSISTENT, RDTSCP_INCONSISTENT };
 const char *rdtscp_state_word(enum rdtscp_state state); // "absent", ...
 
 struct costs {

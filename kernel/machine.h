@@ -316,8 +316,21 @@ static inline void machine_bracket_cpuid(uint32_t leaf, struct bracket *out)
     out->value = 0;
 }
 
-// Brackets RDTSCP; `value` is its TSC. Only where CPUID 0x80000001 EDX bit 27 offers it, and never
-// for anything but itself: it kills a VM on some hosts.
+// Can RDTSCP be executed? False if the CPU raised #UD or #GP: Xen does where it fails to emulate
+// it. Only where CPUID 0x80000001 EDX bit 27 offers it, and never for anything but itself: it kills
+// a VM on some hosts.
+static inline bool machine_can_rdtscp(void)
+{
+    uint32_t ok = 0;
+    __asm__ volatile("1: rdtscp\n\tmovl $1, %0\n"
+                     "2:\n\t" MACHINE_FIXUP("1b", "2b")
+                     : "+r"(ok)
+                     :
+                     : "rax", "rcx", "rdx", "memory");
+    return ok;
+}
+
+// Brackets RDTSCP, after machine_can_rdtscp; `value` is its TSC.
 static inline void machine_bracket_rdtscp(struct bracket *out)
 {
     uint64_t low, high, value_low, value_high;

@@ -151,7 +151,7 @@ static bool parse_duration(const struct parser *parser, struct span value)
     uint64_t *duration_ns = &parser->options->duration_ns;
 
     if (!span_is(value, "off") && !span_is(value, "forever"))
-        return span_number(value, durations, MS, 366 * 24 * HOUR, duration_ns);
+        return span_number(value, durations, MS, 366ull * 24 * HOUR, duration_ns);
     *duration_ns = span_is(value, "forever") ? DURATION_FOREVER : 0;
     return true;
 }

@@ -57,6 +57,7 @@ void machine_bracket_bare(struct bracket *out);
 #define MACHINE_NOPS 16
 void machine_bracket_nops(struct bracket *out);
 void machine_bracket_cpuid(uint32_t leaf, struct bracket *out);
+bool machine_can_rdtscp(void);
 void machine_bracket_rdtscp(struct bracket *out);
 
 extern struct machine_resume {

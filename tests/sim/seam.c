@@ -256,9 +256,16 @@ void machine_bracket_cpuid(uint32_t leaf, struct bracket *out)
     out->value = 0;
 }
 
-void machine_bracket_rdtscp(struct bracket *out)
+bool machine_can_rdtscp(void)
 {
     if (!(cpuid_answer(0x80000001, 0).edx >> 27 & 1))
+        machine_raise_ud();
+    return !sim.config->rdtscp_faults;
+}
+
+void machine_bracket_rdtscp(struct bracket *out)
+{
+    if (!machine_can_rdtscp())
         machine_raise_ud();
     open_bracket(SIM_TSC, out);
     out->value = sim_tsc() + (uint64_t)sim.config->rdtscp_offset;

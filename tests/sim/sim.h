@@ -389,6 +389,7 @@ struct sim_config {
     // By how much slower the TSC counts while the CPU is halted, and while it computes: parts per
     // billion, 1000000000 is not at all.
     int64_t tsc_halt_ppb, tsc_load_ppb;
+    bool rdtscp_faults;    // though CPUID offers it
     int64_t rdtscp_offset; // by which RDTSCP reads more than RDTSC
     struct sim_latency latency[SIM_ACCESSES];
     struct sim_delays delays;

@@ -260,6 +260,10 @@ static void test_rdtscp(void **state)
     config.rdtscp_offset = 1000;
     run(&config);
     expect(find("tsc", NULL, NULL), "rdtscp", "inconsistent");
+    config.rdtscp_faults = true;
+    run(&config);
+    expect(find("tsc", NULL, NULL), "rdtscp", "faults");
+    expect_none("bench", "access", "rdtscp");
 }
 
 static void test_features(void **state)

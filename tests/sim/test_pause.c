@@ -12,7 +12,7 @@
 
 #include "tests/sim/run.h"
 
-#define SECOND_NS 1000000000ll
+#define SECOND_NS 1000000000LL
 
 static void step(struct sim_clock *clock, uint64_t at_ns, int64_t ns)
 {
