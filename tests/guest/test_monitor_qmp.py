@@ -199,7 +199,9 @@ def test_under_kvm(runs):
     # How many, and of what kind, depends on how much was read between them: on a busy host, where a
     # reading can take milliseconds, they run into one another.
     assert run.records.records("step")
-    assert max(gap["length_ns"] for gap in run.records.records("gap")) >= stood.least
+    # Right after a report, a gap is one only from a second on: then its step alone tells.
+    gaps = [gap["length_ns"] for gap in run.records.records("gap")]
+    assert not gaps or max(gaps) >= stood.least
 
 
 def test_soak(runs):
