@@ -106,7 +106,7 @@ def test_other_models(model):
     assert holds(run)
 
 
-@pytest.mark.parametrize("ips", [10_000_000, 200_000_000])
+@pytest.mark.parametrize("ips", [20_000_000, 200_000_000])
 def test_other_rates(ips):
     run = bochs.boot(ips=ips, options=SHORT)
     assert run.records.end["result"] == "pass"
