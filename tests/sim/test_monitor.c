@@ -504,7 +504,7 @@ static bool check_seed(uint64_t seed, bool loud)
     static struct random_machine random;
     const char *lines = result.com2.bytes, *wrong = NULL;
     struct record record = {NULL, 0};
-    char options[96];
+    char options[160];
 
     random_machine(&random, seed, 20, RANDOM_ANY);
     snprintf(options, sizeof(options), "%s duration=%llums checks=off", random.options,

@@ -119,14 +119,14 @@ static void test_sound_machines(void **state)
     };
 
     for (size_t i = 0; i < sim_machine_count; i++) {
-        struct sim_config config = sim_machines[i].config();
+        struct sim_config sound = sim_machines[i].config();
         const char *expected = "";
         for (size_t j = 0; j < ARRAY_SIZE(odd); j++)
             if (!strcmp(sim_machines[i].name, odd[j].machine))
                 expected = odd[j].complaints;
-        config.com1.present = config.com2.present = true;
-        config.options = "window=100ms precision=0";
-        run(&config);
+        sound.com1.present = sound.com2.present = true;
+        sound.options = "window=100ms precision=0";
+        run(&sound);
         if (!strcmp(sim_machines[i].name, "xen-pvh")) // it has no clock at all, and says so
             expect_end("inconclusive");
         else
@@ -165,10 +165,8 @@ static uint64_t window_ns, start_ns;
 
 static struct sim_clock *clock_at(size_t index)
 {
-    struct sim_clock *const clocks[] = {&config.pit.clock, &config.hpet.clock,
-                                        &config.pm_timer.clock, &config.lapic.clock, &config.tsc};
-
-    return clocks[index];
+    return (struct sim_clock *[]){&config.pit.clock, &config.hpet.clock, &config.pm_timer.clock,
+                                  &config.lapic.clock, &config.tsc}[index];
 }
 
 static struct sim_latency *latency_of(size_t index)

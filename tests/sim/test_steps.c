@@ -207,7 +207,7 @@ static bool check_large_step(uint64_t seed, bool loud)
     wrong = check_step(&record, index, ns, at_ns);
     if (!wrong && record_count(result.com2.bytes, "step") != 1)
         wrong = "one step was found more than once";
-    int64_t low, high;
+    int64_t low = 0, high = 0;
     bool grave = record_integer(&record, "low_ns", &low) &&
                  record_integer(&record, "high_ns", &high) && (low >= SKEW_NS || high <= -SKEW_NS);
     // Rounded to whole ns, and a TSC that went back is wrong by any amount.
