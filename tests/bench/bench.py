@@ -283,6 +283,8 @@ COUNTS = (
     ("scan_cpuid_wide", "the same with scan=wide"),
     ("audit_cpuid", "CPUID executed by the audit"),
     ("audit_cpuid_wide", "the same with scan=wide"),
+    ("reading", "one reading of one clock, and all that is made of it"),
+    ("reading_monitor", "the same with duration=, ten windows"),
 )
 
 

@@ -27,6 +27,9 @@ from guest import Run, boot, hypertick_qemu
 
 OPTIONS = "window=10ms precision=0"
 WIDE_OPTIONS = OPTIONS + " scan=wide"
+# As long as each other, for the same readings: in ten windows, and in one.
+MONITOR_OPTIONS = "window=10ms precision=0 duration=100ms"
+LONG_OPTIONS = "window=100ms precision=0"
 TIMEOUT_S = 60
 
 RDTSC = b"\x0f\x31"
@@ -118,7 +121,19 @@ def count(image: Path) -> dict[str, int]:
     wide = boot(image, "icount", WIDE_OPTIONS)
     if wide.problem:
         raise CountFailed(f"scan=wide: {wide.problem}")
-    return counts | _detection(wide, "_wide")
+    counts |= _detection(wide, "_wide")
+    for name, options in (("reading", LONG_OPTIONS), ("reading_monitor", MONITOR_OPTIONS)):
+        run = boot(image, "icount", options)
+        if run.problem:
+            raise CountFailed(f"{options}: {run.problem}")
+        counts[name] = _reading(run)
+    return counts
+
+
+def _reading(run: Run) -> int:
+    """What one reading of one clock takes, with all that is done about it."""
+    every = run.records.measurement("all")
+    return every["window_ns"] // every["samples"]
 
 
 def _detection(run: Run, suffix: str) -> dict[str, int]:
