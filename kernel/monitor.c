@@ -152,17 +152,28 @@ static void add_marks(struct monitor *monitor, struct measurement *measurement)
     }
 }
 
+// How long a reading of this clock is uncertain by: its narrowest bracket, and a tick; in cycles.
+static uint64_t fuzz_cycles(const struct clock_run *run, uint64_t timing_millihertz)
+{
+    uint64_t tick_ns =
+        wide_mul_div_up(1000000000, run->info.nominal.denominator, run->info.nominal.numerator);
+
+    return run->track.widths.minimum + rate_ns_to_cycles(tick_ns, timing_millihertz);
+}
+
 // The frequency in the window against one clock: the best one of the first window that tells.
 static void add_to_allan(struct monitor *monitor, const struct measurement *measurement)
 {
-    uint64_t least_ppb = UINT64_MAX;
+    uint64_t least = UINT64_MAX;
 
     for (size_t i = 0; !monitor->allan_millihertz && i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
-        if (run->result != MEASUREMENT_OK || !run->slice.slope.cycles ||
-            run->limit_ppb >= least_ppb)
+        if (run->result != MEASUREMENT_OK || !run->slice.slope.cycles)
             continue;
-        least_ppb = run->limit_ppb;
+        uint64_t fuzz = fuzz_cycles(run, measurement->timing_millihertz);
+        if (fuzz >= least)
+            continue;
+        least = fuzz;
         monitor->allan_index = i;
         monitor->allan_clock = run->clock->name;
     }
