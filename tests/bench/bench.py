@@ -409,7 +409,7 @@ def show(result: dict[str, Any]) -> None:
         print(table((), [(text, f"{counts[name]:,}") for name, text in COUNTS if name in counts]))
     print("\nOther vCPUs: median [least .. most]")
     print(vcpus.text(result["vcpus"]))
-    print("\nDoors: QEMU's start to the first byte of the report (the ISO only where `make image` made it)")
+    print("\nDoors: QEMU's start to the first byte of the report (ISO and disk only where `make image` made them)")
     print(doors.text(result["doors"]))
     if "peers" in result:
         print()

@@ -6,6 +6,7 @@ not.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,26 @@ def _pvh_copy(image: Path, folder: Path) -> Path:
     return copy
 
 
-def _disk(command: list[str], medium: Path, firmware: bool) -> list[str]:
+def _medium(command: list[str], medium: list[str], firmware: bool) -> list[str]:
     kernel = command.index("-kernel")
     del command[kernel : kernel + 4]  # with -append
     flags = ["-bios", str(OVMF)] if firmware else []
-    return command + flags + ["-m", "256", "-cdrom", str(medium)]
+    return command + flags + ["-m", "256", *medium]
+
+
+def _efi_disk(program: Path, folder: Path) -> list[str]:
+    boot = folder / "fat/EFI/BOOT"
+    boot.mkdir(parents=True)
+    shutil.copy(program, boot / "BOOTX64.EFI")
+    (boot / "hypertick.conf").write_text(OPTIONS + "\n")
+    return ["-drive", f"format=raw,file=fat:rw:{folder / 'fat'}"]
 
 
 def _doors(build: Path, accel: str, folder: Path) -> list[tuple[str, Path, list[str]]]:
     """Name, file, command; only what has been built."""
-    image, bzimage, iso = (build / f"hypertick.{end}" for end in ("elf", "bzImage", "iso"))
+    image, bzimage, efi, iso, disk = (
+        build / f"hypertick.{end}" for end in ("elf", "bzImage", "efi", "iso", "img")
+    )
     found = [
         ("Multiboot 1, -kernel", image, image),
         ("PVH, -kernel", image, _pvh_copy(image, folder)),
@@ -50,12 +61,18 @@ def _doors(build: Path, accel: str, folder: Path) -> list[tuple[str, Path, list[
         for name, file, kernel in found
         if kernel.exists()
     ]
-    if iso.exists():
-        for name, firmware in (("ISO, BIOS", False), ("ISO, UEFI", True)):
-            if firmware and not OVMF.exists():
-                continue
+    media = [
+        ("ISO, BIOS", iso, ["-cdrom", str(iso)], False),
+        ("ISO, UEFI", iso, ["-cdrom", str(iso)], True),
+        ("disk image, BIOS", disk, ["-drive", f"format=raw,snapshot=on,file={disk}"], False),
+        ("disk image, UEFI", disk, ["-drive", f"format=raw,snapshot=on,file={disk}"], True),
+    ]
+    if efi.exists():
+        media.append(("EFI program, UEFI", efi, _efi_disk(efi, folder), True))
+    for name, file, medium, firmware in media:
+        if file.exists() and (OVMF.exists() or not firmware):
             command = hypertick_qemu.command(image, accel, OPTIONS, "stdio", None)
-            doors.append((name, iso, _disk(command, iso, firmware)))
+            doors.append((name, file, _medium(command, medium, firmware)))
     return doors
 
 
