@@ -462,8 +462,8 @@ static void parse_line(const struct parser *parser, struct state states[ARRAY_SI
     }
 }
 
-void options_parse_sources(struct options *options, const struct option_source *sources,
-                           size_t count, const char *const *clock_names)
+void options_parse(struct options *options, const struct option_source *sources, size_t count,
+                   const char *const *clock_names)
 {
     struct parser parser = {options, clock_names};
     struct state states[ARRAY_SIZE(keys)];
@@ -476,12 +476,4 @@ void options_parse_sources(struct options *options, const struct option_source *
         for (; error < options->error_count && error < OPTION_ERRORS_MAX; error++)
             options->errors[error].source = sources[i].name;
     }
-}
-
-void options_parse(struct options *options, const char *line, const char *const *loader_words,
-                   const char *const *clock_names)
-{
-    struct option_source source = {NULL, line, loader_words};
-
-    options_parse_sources(options, &source, 1, clock_names);
 }
