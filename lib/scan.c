@@ -27,20 +27,6 @@ static bool printable(char character)
     return character >= 0x20 && character <= 0x7e;
 }
 
-// Characters of a signature that is printable from the first byte on, with nothing but NULs after
-// it; else 0.
-static size_t signature_length(const char signature[12])
-{
-    size_t length = 0;
-
-    while (length < 12 && printable(signature[length]))
-        length++;
-    for (size_t i = length; i < 12; i++)
-        if (signature[i] != '\0')
-            return 0;
-    return length;
-}
-
 static bool signature_empty(const char signature[12])
 {
     static const char empty[12];

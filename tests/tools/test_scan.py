@@ -65,6 +65,8 @@ def test_list():
     ids = [check["id"] for check in scan(INVTSC).records("check")]
     listed = re.findall(r"^  (?:pass|fail|skip)  ([a-z0-9-]+) \(", run("--list", INVTSC).stdout, re.M)
     assert listed == ids
+    rules = [check["rule"] for check in run("--json", "--list", INVTSC).records("check")]
+    assert re.findall(r"^        rule:  (.*)$", run("--list", INVTSC).stdout, re.M) == rules
 
 
 def test_every_check_is_documented():

@@ -157,7 +157,6 @@ static enum status scan(const char *name, bool list)
         .tolerance_ppb = platform.options.tolerance_ppb,
         .repeat = name ? NULL : &repeat,
     };
-    uint32_t dropped;
 
     emit_start();
     emit_text("hypertick-scan " HYPERTICK_VERSION ": %s\n", name ? name : "this machine");
@@ -179,7 +178,7 @@ static enum status scan(const char *name, bool list)
     } else {
         cpuid_log_repeat(&repeat, &platform.scan);
         check_read(&platform.cpuid, &platform.scan);
-        input.leaves = cpuid_log_entries(&input.leaf_count, &dropped);
+        input.leaves = cpuid_log_entries(&input.leaf_count, &input.leaves_dropped);
     }
     report_leaves();
     size_t check_count = check_run(&input, checks);
