@@ -5,7 +5,12 @@
 #define HYPERVISOR_BASE 0x40000000u
 #define BLOCK_MASK      0xffffff00u
 #define RUN_MAX         65536u // leaves of a record: those of a wide scan
-#define SHOWN_MAX       40     // characters of a malformed line
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define SHOWN_MAX       40 // characters of a malformed line
+
+// InstLatx64 dumps, all older ones and some leaves of the others, list sub-leaves in order and do
+// not number them.
+#define SUBLEAF_UNSTATED 0xffffffffu
 
 // What is left of a line.
 struct cursor {
@@ -54,18 +59,28 @@ static int digit(char character)
     return -1;
 }
 
+// How many hex digits the rest of the line begins with.
+static size_t digits(const struct cursor *cursor)
+{
+    const char *at = cursor->at;
+
+    while (at < cursor->end && digit(*at) >= 0)
+        at++;
+    return (size_t)(at - cursor->at);
+}
+
 // 1 to 8 digits of this base, and no digit behind them.
 static bool take_number(struct cursor *cursor, int base, uint32_t *value)
 {
-    unsigned digits = 0;
+    unsigned length = 0;
 
     *value = 0;
     while (cursor->at < cursor->end && digit(*cursor->at) >= 0 && digit(*cursor->at) < base) {
-        if (++digits > 8)
+        if (++length > 8)
             return false;
         *value = *value * (uint32_t)base + (uint32_t)digit(*cursor->at++);
     }
-    return digits && !(cursor->at < cursor->end && digit(*cursor->at) >= 0);
+    return length && !(cursor->at < cursor->end && digit(*cursor->at) >= 0);
 }
 
 static bool take_hex(struct cursor *cursor, uint32_t *value)
@@ -104,11 +119,12 @@ static bool cpuid_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
     return true;
 }
 
-// Other lines begin with CPUID, too, but none with a digit behind it.
+// Other lines begin with CPUID, too, but none with a decimal digit or eight hex ones behind it.
 static bool instlatx64_begins(struct cursor *cursor)
 {
-    return take(cursor, "CPUID ") && cursor->at < cursor->end && *cursor->at >= '0' &&
-           *cursor->at <= '9';
+    if (!take(cursor, "CPUID ") || cursor->at == cursor->end)
+        return false;
+    return (*cursor->at >= '0' && *cursor->at <= '9') || digits(cursor) == 8;
 }
 
 static bool instlatx64_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
@@ -126,6 +142,7 @@ static bool instlatx64_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
     // Behind it there may be the sub-leaf, or a remark.
     if (go_behind(cursor, "[SL "))
         return take_hex(cursor, &entry->subleaf) && take(cursor, "]");
+    entry->subleaf = SUBLEAF_UNSTATED;
     return true;
 }
 
@@ -224,29 +241,42 @@ static const struct cpuid_words *lookup(const struct dump *dump, uint32_t leaf, 
     return cpuid_table_find(dump->leaves, dump->count, leaf, subleaf);
 }
 
+// The sub-leaf of a line that does not state it: the one behind the line before, if that has the
+// same leaf. Hypervisors' leaves come once; there the second one is another CPU's.
+static uint32_t next_subleaf(const struct dump *dump, uint32_t leaf)
+{
+    const struct cpuid_entry *last = dump->count ? &dump->leaves[dump->count - 1] : NULL;
+
+    return last && last->leaf == leaf && leaf && leaf >> 28 != 4 ? last->subleaf + 1 : 0;
+}
+
 static bool add(struct dump *dump, enum format format, struct cpuid_entry entry, struct cursor line)
 {
+    if (entry.subleaf == SUBLEAF_UNSTATED)
+        entry.subleaf = next_subleaf(dump, entry.leaf);
     if (format == VMWARE_GUEST && !dump->guest) {
         dump->guest = true;
         dump->others += (unsigned)dump->count;
-        dump->count = 0;
+        dump->count = dump->reads = 0;
         dump->second_cpu = false;
     }
     // Records are in the order of reading, of one CPU: a leaf comes again if its words changed.
     bool again = lookup(dump, entry.leaf, entry.subleaf);
-    if (again && format != RECORD)
+    if (again && format != RECORD && entry.leaf == dump->leaves[0].leaf &&
+        entry.subleaf == dump->leaves[0].subleaf)
         dump->second_cpu = true;
     if (again || dump->second_cpu || (format == VMWARE_HOST && dump->guest)) {
         dump->others++;
         return true;
     }
-    if (dump->count == DUMP_LEAVES_MAX)
-        return complain(dump, "at most 4096 leaves", line);
+    if (dump->count == DUMP_LEAVES_MAX || entry.count > DUMP_READS_MAX - dump->reads)
+        return complain(dump, "at most 4096 leaves, and 131072 in runs", line);
+    dump->reads += entry.count;
     dump->leaves[dump->count++] = entry;
     return true;
 }
 
-_Static_assert(DUMP_LEAVES_MAX == 4096, "the message in add says so");
+_Static_assert(DUMP_LEAVES_MAX == 4096 && DUMP_READS_MAX == 131072, "the message in add says so");
 
 void dump_start(struct dump *dump)
 {
@@ -257,7 +287,9 @@ bool dump_line(struct dump *dump, const char *line, size_t length)
 {
     struct cursor whole = {line, line + length};
 
-    dump->lines++;
+    // Editors and PowerShell begin a file with it.
+    if (!dump->lines++)
+        take(&whole, BYTE_ORDER_MARK);
     skip_spaces(&whole);
     while (whole.end > whole.at &&
            (whole.end[-1] == ' ' || whole.end[-1] == '\t' || whole.end[-1] == '\r'))
