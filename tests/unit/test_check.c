@@ -210,6 +210,18 @@ static void test_out_of_range(void **state)
     input.leaf_count = 1;
     run_checks();
     expect("out-of-range-answer", CHECK_SKIP, "no leaf beyond the ranges is known");
+    // Within the range, and just beyond it: only the latter tells. Neither does a basic leaf.
+    for (unsigned i = 0; i < 3; i++) {
+        static const uint32_t places[] = {5, 0x40000005, 0x40000006};
+        leaves[0] = (struct cpuid_entry){places[i], 0, 1, 0, {0, 0, 0, 0}};
+        run_checks();
+        expect("out-of-range-answer", i == 2 ? CHECK_PASS : CHECK_SKIP, NULL);
+    }
+    leaves[0] = (struct cpuid_entry){0x40000000, 0, 1, 0, {0, 0, 0, 0}};
+    run_checks();
+    expect("out-of-range-answer", CHECK_SKIP, NULL);
+    run_on(KVM_INTEL);
+    expect("out-of-range-answer", CHECK_PASS, "the words of leaf 0xd, as Intel's CPUs do");
     static const struct fake_leaf zhaoxin[] = {
         LEAF(0x0, 0xd, 0x68532020, 0x20206961, 0x68676e61), // "  Shanghai  "
         GUEST,
@@ -257,6 +269,16 @@ static void test_timing_leaf(void **state)
     expect("timing-leaf-values", CHECK_FAIL, NULL);
     timing_words(2100000, 66, 0, 0, false);
     expect("timing-leaf-values", CHECK_FAIL, NULL);
+    for (unsigned i = 0; i < 2; i++) { // the bounds, and one beyond
+        timing_words(TIMING_TSC_KHZ_MIN - i, TIMING_BUS_KHZ_MIN, 0, 0, false);
+        expect("timing-leaf-values", i ? CHECK_FAIL : CHECK_PASS, NULL);
+        timing_words(TIMING_TSC_KHZ_MIN, TIMING_BUS_KHZ_MIN - i, 0, 0, false);
+        expect("timing-leaf-values", i ? CHECK_FAIL : CHECK_PASS, NULL);
+        timing_words(TIMING_KHZ_MAX + i, TIMING_KHZ_MAX, 0, 0, false);
+        expect("timing-leaf-values", i ? CHECK_FAIL : CHECK_PASS, NULL);
+        timing_words(TIMING_KHZ_MAX, TIMING_KHZ_MAX + i, 0, 0, false);
+        expect("timing-leaf-values", i ? CHECK_FAIL : CHECK_PASS, NULL);
+    }
     timing_words(0, 0, 0, 0, false);
     expect("timing-leaf-values", CHECK_SKIP, "0x40000010 reads as zeros: not supported");
     expect("generic-leaves-zero", CHECK_PASS, "1 up to 0x40000010 read as zeros");
@@ -335,6 +357,19 @@ static void test_blocks(void **state)
     expect("blocks-256-form", CHECK_SKIP, NULL);
     run_on(KVM_UNDER_HYPERV);
     expect("blocks-256-form", CHECK_PASS, "1 block beside 0x40000000");
+    forget(0x40000000);
+    expect("blocks-256-form", CHECK_SKIP, "leaf 0x40000000 is not known");
+    // The first block's max leaf: its last leaf, and one beyond.
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct fake_leaf table[] = {
+            AMD(0xd),
+            GUEST,
+            LEAF(0x40000000, 0x400000ff + i, UNKNOWN_BYTES),
+            LEAVES_END,
+        };
+        run_on_leaves(table, FAKE_ZEROS);
+        expect("max-leaf-plausible", i ? CHECK_FAIL : CHECK_PASS, NULL);
+    }
 }
 
 // More blocks than are remembered, each in order.
@@ -360,6 +395,15 @@ static void test_generic_block(void **state)
     expect("generic-block-leaf", CHECK_FAIL, "0x40000301 is above its max leaf");
     run_on(KVM_PLAIN);
     expect("generic-block-leaf", CHECK_SKIP, "no such block");
+    static const struct fake_leaf zero[] = {
+        AMD(0xd),
+        GUEST,
+        LEAF(0x40000000, 0x40000001, UNKNOWN_BYTES),
+        LEAF(0x40000020, 0x40000021, GENERIC_BYTES),
+        LEAVES_END,
+    };
+    run_on_leaves(zero, FAKE_ZEROS);
+    expect("generic-block-leaf", CHECK_FAIL, "0x40000021 reads as zeros");
     run_on(GENERIC_AT_100);
     expect("generic-block-leaf", CHECK_PASS, "1 block");
     forget(0x40000101);
@@ -413,9 +457,24 @@ static void test_unknown_block_that_was_read(void **state)
     leaves[input.leaf_count - 1].leaf = 0x400002f9;
     run_checks();
     expect("unknown-blocks-ignored", CHECK_FAIL, "0x40000301 was read");
+    // Not the bases of 16-leaf blocks that lie in a 256-leaf one, beyond the first.
+    leaves[input.leaf_count - 1].leaf = 0x40000300;
+    leaves[input.leaf_count - 1].stride = 0x10;
+    run_checks();
+    expect("unknown-blocks-ignored", CHECK_FAIL, "0x40000310 was read");
     input.is_dump = true;
     run_checks();
     expect("unknown-blocks-ignored", CHECK_SKIP, "a dump: not this program read it");
+    // What the flat range of the first block covers may be read, to its last leaf.
+    static const struct fake_leaf covered[] = {
+        AMD(0xd),
+        GUEST,
+        LEAF(0x40000000, 0x40000035, UNKNOWN_BYTES),
+        LEAF(0x40000030, 0x40000037, UNKNOWN_BYTES),
+        LEAVES_END,
+    };
+    run_on_leaves(covered, FAKE_ZEROS);
+    expect("unknown-blocks-ignored", CHECK_PASS, "1, of which nothing else was read");
     run_on(UNKNOWN_ELSEWHERE);
     input.leaves_dropped = 7;
     run_checks();
@@ -660,6 +719,17 @@ static void test_leaks(void **state)
     expect_rates("leaf-0x15-leak", CHECK_FAIL, NULL);
     input.tolerance_ppb = 2000 * PPM;
     expect_rates("leaf-0x15-leak", CHECK_PASS, NULL);
+    sound_rates();
+    // One of the two rates is enough, and is the one that is named.
+    rates[TIMING_TSC].present = false;
+    input.tsc = NULL;
+    expect_rates("leaf-0x15-leak", CHECK_PASS,
+                 "bus: leaf-0x15 1000.000000 MHz, measured 1000.000000 MHz");
+    sound_rates();
+    rates[TIMING_BUS].present = false;
+    input.bus = NULL;
+    expect_rates("leaf-0x15-leak", CHECK_PASS,
+                 "tsc: leaf-0x15 2596.130000 MHz, measured 2596.130000 MHz");
     sound_rates();
     // The host's crystal, the LAPIC timer is another one: bhyve.
     rates[RATIO_BUS].millihertz = 24 * (uint64_t)MHZ;
