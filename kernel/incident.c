@@ -322,8 +322,7 @@ static bool takes_long(const struct measurement *measurement)
 {
     uint64_t since = measurement->incidents[measurement->pending].before_cycles;
 
-    return measurement->repeats &&
-           measurement->pending_rounds < ROUNDS_AFTER - ROUNDS_LEAST &&
+    return measurement->repeats && measurement->pending_rounds < ROUNDS_AFTER - ROUNDS_LEAST &&
            measurement->last_tsc - measurement->base >
                since + GAPS_AFTER * measurement->gap_limit_cycles;
 }
