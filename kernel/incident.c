@@ -12,6 +12,10 @@
 // Rounds after a break before the offsets are taken: enough for narrow brackets on this side, few
 // enough that those of the other side are still remembered.
 #define ROUNDS_AFTER 192
+// In a guest so slow that these take long, fewer will do with duration=: after this many times what
+// is a gap, so that what happens next is told by itself.
+#define ROUNDS_LEAST 16
+#define GAPS_AFTER   10
 
 static struct incident *add(struct measurement *measurement, uint64_t after, uint64_t before)
 {
@@ -314,11 +318,20 @@ void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t c
     wait_for_more(measurement, at);
 }
 
+static bool takes_long(const struct measurement *measurement)
+{
+    uint64_t since = measurement->incidents[measurement->pending].before_cycles;
+
+    return measurement->repeats && measurement->pending_rounds < ROUNDS_AFTER - ROUNDS_LEAST &&
+           measurement->last_tsc - measurement->base >
+               since + GAPS_AFTER * measurement->gap_limit_cycles;
+}
+
 void incident_round(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX) {
         look_for_quiet(measurement, &measurement->incidents[measurement->pending]);
-        if (measurement->pending_rounds-- == 0)
+        if (measurement->pending_rounds-- == 0 || takes_long(measurement))
             take_offsets(measurement);
     }
     incident_forgo(measurement, measurement->last_tsc - measurement->base);
