@@ -520,6 +520,15 @@ static void sample(struct measurement *measurement, const struct options *option
     }
 }
 
+// Is there a clock that a longer window would make one of use? The slowest needs 3 s (examine).
+static bool has_slow(const struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].status == CLOCK_SLOW)
+            return true;
+    return false;
+}
+
 bool measure_begin(struct measurement *measurement, const struct options *options)
 {
     uint64_t tsc_millihertz = choose_clocks(measurement);
@@ -533,9 +542,12 @@ bool measure_begin(struct measurement *measurement, const struct options *option
         slow_expect(&measurement->clocks[i], tsc_millihertz);
     start_tracks(measurement);
     if (!measurement->tsc_advances || !measurement->window_clock) {
-        measurement->undecided = measurement->tsc_advances
-                                     ? "no reference clock of known rate is live"
-                                     : "the TSC does not advance";
+        measurement->undecided = !measurement->tsc_advances ? "the TSC does not advance"
+                                 : has_slow(measurement)
+                                     ? "no reference clock of known rate is live; try window=3s"
+                                     : "no reference clock of known rate is live";
+        text_print(measurement->bus_reason, sizeof(measurement->bus_reason), "%s",
+                   measurement->undecided);
         return false;
     }
     // The first passes through the sampling code cost more than the later ones (translation in an

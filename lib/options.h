@@ -57,7 +57,7 @@ struct option_error {
     const char *source; // the name of the source, NULL: the loader's line
     char word[64];      // the word as given, cut to fit
     char expected[256]; // what was expected, in words
-    char used[48];      // what is used instead
+    char used[48];      // what is used instead; "nothing": the word is ignored
 };
 
 struct options {
@@ -101,6 +101,9 @@ void options_default(struct options *options);
 // `clock_names` is the NULL-terminated list of clocks that exist: clocks= is checked against it.
 void options_parse(struct options *options, const char *line, const char *const *loader_words,
                    const char *const *clock_names);
+
+// The line from its first word on, or from its second one if the first has no '=': a file's name.
+const char *options_behind_file_name(const char *line);
 
 // Where a line of options comes from.
 struct option_source {

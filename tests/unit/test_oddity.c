@@ -98,6 +98,9 @@ static void test_beyond_doubt_and_rounding(void **state)
     struct claim claim = {.source = "pvclock"};
     struct judgement judgement = claim_judge(MHZ, 0, TOLERANCE, (struct rate_interval){0});
     assert_int_equal(deviation_of(&claim, &judgement, TOLERANCE), DEVIATION_PLAIN);
+    // As measure_judge says it.
+    judgement = (struct judgement){.verdict = VERDICT_INCONCLUSIVE};
+    assert_int_equal(deviation_of(&claim, &judgement, TOLERANCE), DEVIATION_PLAIN);
 }
 
 static void expect_quotient(uint64_t stated, uint64_t measured, unsigned over, unsigned under)
