@@ -134,7 +134,7 @@ static bool set_image(void)
 
 uint64_t paging_start(const struct paging_image *image, struct paging_cpu cpu)
 {
-    memset(tables, 0, sizeof(tables));
+    memset(tables[0], 0, sizeof(tables[0])); // the others are filled when they are taken
     paging.image = image;
     paging.cpu = cpu;
     paging.used = 0;

@@ -137,6 +137,23 @@ start64:
     call unpack
     cmp rax, payload_size
     jne damaged
+
+; Calls get back their distances, which boot/stub/calls.py had replaced by their targets: an operand
+; loses its place in the kernel. The last place where one fits is 4 bytes before the end.
+restore_calls:
+    mov edi, payload_start
+    mov ecx, payload_size - 4
+    mov al, 0xE8                ; CALL rel32
+.next:
+    repne scasb
+    jne .done
+    mov edx, edi
+    sub edx, payload_start
+    sub [rdi], edx
+    add edi, 4
+    sub ecx, 4
+    ja .next
+.done:
     mov edi, ebp
     mov esi, ebx
     mov eax, payload_entry      ; not relative: the kernel is another program

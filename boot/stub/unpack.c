@@ -186,6 +186,21 @@ static bool build_dynamic(struct input *in)
            build(&distances, lengths + literal_count, distance_count);
 }
 
+// Repeats `length` of the bytes that begin `distance` before `to`, by the word where words do not
+// overlap and the output has room for a whole last one: what comes next overwrites its surplus.
+static inline void copy(uint8_t *to, size_t distance, size_t length, const uint8_t *end)
+{
+    const uint8_t *from = to - distance;
+
+    if (distance < sizeof(uint64_t) || (size_t)(end - to) < length + sizeof(uint64_t)) {
+        while (length-- > 0)
+            *to++ = *from++; // NOLINT(clang-analyzer-core.uninitialized.Assign): written before
+        return;
+    }
+    for (size_t done = 0; done < length; done += sizeof(uint64_t))
+        __builtin_memcpy(to + done, from + done, sizeof(uint64_t));
+}
+
 // One block's symbols. Returns where the output ends, NULL if the data are malformed.
 static uint8_t *unpack_block(struct input *input, const uint8_t *start, uint8_t *to,
                              const uint8_t *end)
@@ -229,8 +244,8 @@ static uint8_t *unpack_block(struct input *input, const uint8_t *start, uint8_t 
         unsigned distance = distance_base[code] + take(&in, code < 2 ? 0 : (unsigned)code / 2 - 1);
         if (distance > (size_t)(to - start) || length > (size_t)(end - to))
             return NULL;
-        for (const uint8_t *from = to - distance; length > 0; length--)
-            *to++ = *from++; // NOLINT(clang-analyzer-core.uninitialized.Assign): written before
+        copy(to, distance, length, end);
+        to += length;
     }
 }
 
