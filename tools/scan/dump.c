@@ -1,8 +1,8 @@
 #include "tools/scan/dump.h"
 
+#include "lib/scan.h"
 #include "lib/text.h"
 
-#define HYPERVISOR_BASE 0x40000000u
 #define BLOCK_MASK      0xffffff00u
 #define RUN_MAX         65536u // leaves of a record: those of a wide scan
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -314,7 +314,8 @@ static bool in_block(const struct dump *dump, uint32_t leaf)
     uint32_t base = leaf & BLOCK_MASK;
     const struct cpuid_words *words = lookup(dump, base, 0);
 
-    return leaf == HYPERVISOR_BASE || (words && words->eax >= leaf && words->eax - base <= 0xff);
+    return leaf == CPUID_HYPERVISOR_BASE ||
+           (words && words->eax >= leaf && words->eax - base <= 0xff);
 }
 
 static const struct cpuid_words *highest_basic(const struct dump *dump, uint32_t subleaf)
@@ -335,6 +336,18 @@ static bool is_common(const struct dump *dump, struct cpuid_words words)
     return cpuid_is_zero(words) || (basic && cpuid_equal(words, *basic)) || alike > 1;
 }
 
+// Is there any leaf that says something about a hypervisor, or that there is none? cpuid without -r
+// prints a few other leaves raw.
+static bool tells(const struct dump *dump)
+{
+    for (size_t i = 0; i < dump->count; i++) {
+        uint32_t leaf = dump->leaves[i].leaf;
+        if (!leaf || (leaf >> 28 == 4 && (!(leaf & 0xff) || leaf == CPUID_TIMING_LEAF)))
+            return true;
+    }
+    return false;
+}
+
 bool dump_end(struct dump *dump)
 {
     for (size_t i = 0; i < dump->count; i++) {
@@ -351,7 +364,13 @@ bool dump_end(struct dump *dump)
                    "expected lines of cpuid -r, InstLatx64, a vmware.log or leaf records; found "
                    "none in %u lines",
                    dump->lines);
-    return dump->count;
+    else if (!tells(dump))
+        text_print(dump->error, sizeof(dump->error),
+                   "expected leaf 0x0, 0x4000xx00 or 0x40000010; found none of them (cpuid needs "
+                   "-r)");
+    else
+        return true;
+    return false;
 }
 
 static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)
