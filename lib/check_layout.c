@@ -242,26 +242,56 @@ static bool is_data(const struct scan *scan, struct cpuid_words words)
     return !scan->blocks_dropped; // else it may be one of those
 }
 
-// Every base of a convention but 0x40000000, which has checks of its own. What the flat range of
-// that block covers is not a base of a 16-leaf block.
+// Of a convention: blocks of so many leaves, at so many bases.
+struct convention {
+    uint32_t leaves, bases;
+};
+
+// Is this a base, and not 0x40000000, which has checks of its own?
+static bool is_base_of(struct convention convention, uint32_t leaf)
+{
+    uint32_t offset = leaf - CPUID_HYPERVISOR_BASE;
+
+    return offset && offset % convention.leaves == 0 &&
+           offset / convention.leaves < convention.bases;
+}
+
+// The first base among these leaves that no block is at; 0: there is none. What the flat range of
+// the block at 0x40000000 covers is not a base of a 16-leaf block.
+static uint32_t base_without_block(const struct scan *scan, const struct cpuid_entry *entry,
+                                   struct convention convention)
+{
+    const struct block *main_block = scan_main_block(scan);
+    uint32_t leaf = entry->leaf;
+
+    for (uint32_t i = 0; i < entry->count; i++, leaf += entry->stride)
+        if (is_base_of(convention, leaf) && !block_at(scan, leaf) &&
+            !(main_block && leaf <= main_block->last_leaf))
+            return leaf;
+    return 0;
+}
+
 static enum check_result check_blocks(const struct check_input *input, struct text *detail,
-                                      uint32_t leaves, unsigned bases)
+                                      struct convention convention)
 {
     const struct scan *scan = input->scan;
-    const struct block *main_block = scan_main_block(scan);
     unsigned found = 0;
 
     if (!check_leaf(input, CPUID_HYPERVISOR_BASE))
         return check_say(detail, CHECK_SKIP, "leaf 0x40000000 is not known");
-    for (unsigned i = 1; i < bases; i++) {
-        uint32_t base = CPUID_HYPERVISOR_BASE + i * leaves;
-        const struct block *block = block_at(scan, base);
-        const struct cpuid_words *words = check_leaf(input, base);
-        if (block) {
-            found++;
-            if (!max_leaf_inside(block, leaves, detail))
-                return CHECK_FAIL;
-        } else if (words && is_data(scan, *words) && !(main_block && base <= main_block->last_leaf))
+    for (size_t i = 0; i < scan->block_count; i++) {
+        if (!is_base_of(convention, scan->blocks[i].base))
+            continue;
+        found++;
+        if (!max_leaf_inside(&scan->blocks[i], convention.leaves, detail))
+            return CHECK_FAIL;
+    }
+    for (size_t i = 0; i < input->leaf_count; i++) {
+        const struct cpuid_entry *entry = &input->leaves[i];
+        uint32_t base = !entry->subleaf && is_data(scan, entry->words)
+                            ? base_without_block(scan, entry, convention)
+                            : 0;
+        if (base)
             return check_say(detail, CHECK_FAIL, "0x%08x holds data, but no signature leaf", base);
     }
     if (!found)
@@ -272,12 +302,12 @@ static enum check_result check_blocks(const struct check_input *input, struct te
 
 enum check_result check_blocks_16(const struct check_input *input, struct text *detail)
 {
-    return check_blocks(input, detail, 16, 16);
+    return check_blocks(input, detail, (struct convention){16, 16});
 }
 
 enum check_result check_blocks_256(const struct check_input *input, struct text *detail)
 {
-    return check_blocks(input, detail, 256, 256);
+    return check_blocks(input, detail, (struct convention){256, 256});
 }
 
 enum check_result check_generic_block(const struct check_input *input, struct text *detail)

@@ -168,13 +168,14 @@ static struct cpuid_words mask_of(const struct scan *scan, uint32_t leaf)
 void cpuid_repeat_add(struct cpuid_repeat *repeat, const struct scan *scan,
                       const struct cpuid_entry *first, struct cpuid_words second)
 {
-    struct cpuid_words mask = mask_of(scan, first->leaf);
-    struct cpuid_words difference = {first->words.eax ^ second.eax, first->words.ebx ^ second.ebx,
-                                     first->words.ecx ^ second.ecx, first->words.edx ^ second.edx};
+    struct cpuid_words mask,
+        difference = {first->words.eax ^ second.eax, first->words.ebx ^ second.ebx,
+                      first->words.ecx ^ second.ecx, first->words.edx ^ second.edx};
 
     repeat->leaves++;
     if (cpuid_is_zero(difference))
         return;
+    mask = mask_of(scan, first->leaf);
     if (!((difference.eax & ~mask.eax) | (difference.ebx & ~mask.ebx) |
           (difference.ecx & ~mask.ecx) | (difference.edx & ~mask.edx))) {
         repeat->excluded++;

@@ -146,9 +146,9 @@ static bool settle_last_leaf(const struct scan *scan, struct block *block, uint3
 static bool block_recognise(const struct scan *scan, enum scan_kind kind, uint32_t base,
                             uint32_t leaves, struct cpuid_words words, struct block *block)
 {
-    *block = (struct block){.scan = kind, .base = base, .words = words, .max_leaf = words.eax};
     if (cpuid_is_zero(words) || cpuid_equal(words, scan->echo))
         return false;
+    *block = (struct block){.scan = kind, .base = base, .words = words, .max_leaf = words.eax};
     signature_bytes(words, block->signature);
     block->known = signature_find(block->signature);
     block->generic = memcmp(block->signature, "Generic", 7) == 0;

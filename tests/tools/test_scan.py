@@ -126,13 +126,37 @@ def test_failed_check_is_shown():
 
 def test_malformed_lines_are_named():
     text = INVTSC.read_text().splitlines()
-    text[4] = text[4][:-5]  # a word with fewer digits, which is one all the same
+    text[4] = text[4][:-5]  # a word that is cut off is another value
     text[9] = text[9].replace("ecx", "exc")
     found = run("--json", "-", stdin="\n".join(text))
     assert found.status == 2
     assert found.stdout == ""
-    assert found.stderr.startswith("-:10: expected 0xLEAF 0xSUBLEAF: eax=0x")
+    lines = found.stderr.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["-:5:", "-:10:"]
+    assert lines[0].startswith("-:5: expected 0xLEAF 0xSUBLEAF: eax=0x%08x")
+
+
+@pytest.mark.parametrize("line, expected", [
+    ("0x40000000 0x00: eax=0x00000001 ebx=0x00000002 ecx=0x00000003", "0xLEAF 0xSUBLEAF: eax=0x"),
+    ("0x40000000: eax=0x00000001 ebx=0x00000002 ecx=0x00000003 edx=0x00000004", "0xLEAF 0xSUBLEAF: eax=0x"),
+    ("0x400000000 0x00: eax=0x00000001 ebx=0x00000002 ecx=0x00000003 edx=0x00000004", "0xLEAF 0xSUBLEAF: eax=0x"),
+    ("CPUID 40000000: 40000010-61774D56-4D566572", "CPUID LEAF: EAX-EBX-ECX-EDX"),
+    ("CPUID 40000000: 40000010-61774D56-4D566572-6572617G", "CPUID LEAF: EAX-EBX-ECX-EDX"),
+    ("CPUID 00000004: 00000001-00000002-00000003-00000004 [SL x]", "CPUID LEAF: EAX-EBX-ECX-EDX"),
+    ("vmx| guestCPUID level 40000000, 0: 0x40000010", "guestCPUID level LEAF, SUBLEAF: and four words"),
+    ("vmx| hostCPUID level 40000000, z: 0x00000001 0x00000002 0x00000003 0x00000004", "hostCPUID level LEAF, SUBLEAF: and four words"),
+    ('{"record":"leaf","leaf":"0x40000000","subleaf":"0x00000000","eax":"0x00000000"}', "a leaf record"),
+    ('{"record":"leaf","leaf":1}', "a leaf record"),
+    ("0x40000000 0x00: eax=0x00000001 ebx=0x00000002 ecx=0x00000003 edx=0x0004", "0xLEAF 0xSUBLEAF: eax=0x"),
+    ("CPUID 40000000: 40000010-61774D56-4D566572-657261", "CPUID LEAF: EAX-EBX-ECX-EDX"),
+])  # fmt: skip
+def test_malformed_lines_of_each_format(line, expected):
+    found = run("-", stdin=f"# a comment\n{line}\n{INVTSC.read_text()}")
+    assert found.status == 2
+    assert found.stdout == ""
+    assert found.stderr.startswith(f"-:2: expected {expected}")
     assert len(found.stderr.splitlines()) == 1
+    assert f'found "{line[:40]}' in found.stderr
 
 
 def test_unknown_lines_are_counted():
@@ -151,9 +175,12 @@ def leaf_record(leaf, words="0x00000000", **more):
 
 def test_leaf_numbers_that_begin_with_a_letter():
     """Centaur's: a leaf, while CPUID without one begins lines of other kinds."""
-    text = "CPUID C0000000: C0000004-00000000-00000000-00000000\nCPUID Registers (CPU #1)\n"
+    text = (
+        "CPUID 00000000: 00000001-746E6543-736C7561-48727561\n"
+        "CPUID C0000000: C0000004-00000000-00000000-00000000\nCPUID Registers (CPU #1)\n"
+    )
     found = scan("-", stdin=text)
-    assert [leaf["leaf"] for leaf in found.records("leaf")] == ["0xc0000000"]
+    assert [leaf["leaf"] for leaf in found.records("leaf")] == ["0x00000000", "0xc0000000"]
     assert "1 line of the dump is not of CPUID" in [note["text"] for note in found.records("note")]
 
 
@@ -172,6 +199,22 @@ def test_runs_are_bounded():
     found = run("-", stdin="".join(runs))
     assert found.status == 2
     assert found.stderr.startswith("-:3: expected at most 4096 leaves, and 131072 in runs; found")
+
+
+def test_nothing_to_say():
+    """cpuid without -r decodes its leaves, but for a few: that is no machine without hypervisor."""
+    line = "   0x00000011 0x00: eax=0x00000000 ebx=0x00000000 ecx=0x00000000 edx=0x00000000\n"
+    found = run("-", stdin="CPU:\n   vendor_id = \"AuthenticAMD\"\n" + line)
+    assert found.status == 2
+    assert found.stdout == ""
+    assert "expected leaf 0x0, 0x4000xx00 or 0x40000010; found none" in found.stderr
+
+
+def test_utf_16(tmp_path):
+    """PowerShell's >."""
+    path = tmp_path / "dump.txt"
+    path.write_text(INVTSC.read_text().replace("\n", "\r\n"), encoding="utf-16", newline="")
+    assert findings(scan(path)) == findings(scan(INVTSC))
 
 
 def test_wide():

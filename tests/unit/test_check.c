@@ -490,22 +490,6 @@ static void test_interfaces(void **state)
         AMD(0xd),   GUEST, LEAF(0x40000000, 0x40000006, HYPERV_BYTES), LEAF(0x40000001, 0, 0, 0, 0),
         LEAVES_END,
     };
-    static const struct fake_leaf short_interface[] = {
-        AMD(0xd),
-        GUEST,
-        LEAF(0x40000000, 0x40000004, HYPERV_BYTES),
-        LEAF(0x40000001, 0x31237648, 0, 0, 0),
-        LEAVES_END,
-    };
-    // Xen viridian: AccessFrequencyMsrs, but not FrequencyMsrsAvailable.
-    static const struct fake_leaf viridian[] = {
-        AMD(0xd),
-        GUEST,
-        LEAF(0x40000000, 0x40000006, HYPERV_BYTES),
-        LEAF(0x40000001, 0x31237648, 0, 0, 0),
-        LEAF(0x40000003, 0x0a76, 0, 0, 0),
-        LEAVES_END,
-    };
     // No room for the interface; and the documented sign of a block of the first days.
     static const struct fake_leaf no_room[] = {
         AMD(0xd),
@@ -517,7 +501,34 @@ static void test_interfaces(void **state)
         AMD(0xd),   GUEST, LEAF(0x40000000, 0, HYPERV_BYTES), LEAF(0x40000001, 0x31237648, 0, 0, 0),
         LEAVES_END,
     };
-    // Hyper-V's debug interface without its letters, and Apple's with others.
+    static const struct fake_leaf short_interface[] = {
+        AMD(0xd),
+        GUEST,
+        LEAF(0x40000000, 0x40000004, HYPERV_BYTES),
+        LEAF(0x40000001, 0x31237648, 0, 0, 0),
+        LEAVES_END,
+    };
+
+    run_on_leaves(no_interface, FAKE_ZEROS);
+    expect("interface-signature", CHECK_FAIL, "0x40000001 EAX is 0x00000000, not \"Hv#1\"");
+    run_on_leaves(no_room, FAKE_ZEROS);
+    expect("interface-signature", CHECK_FAIL,
+           "0x40000001, where \"Hv#1\" belongs, is out of range");
+    run_on_leaves(max_zero, FAKE_ZEROS);
+    expect("interface-signature", CHECK_PASS, "\"Hv#1\"");
+    expect("interface-max-leaf", CHECK_FAIL, "max leaf 0x00000000");
+    run_on_leaves(short_interface, FAKE_ZEROS);
+    expect("interface-max-leaf", CHECK_FAIL, "max leaf 0x40000004");
+    run_on(KVM_PLAIN);
+    expect("interface-signature", CHECK_SKIP, "this vendor's interface has none");
+    run_on(VIRTUALBOX_HYPERV);
+    expect("interface-signature", CHECK_PASS, "\"Hv#1\"");
+}
+
+// Hyper-V's debug interface without its letters, and Apple's with them.
+static void test_interfaces_elsewhere(void **state)
+{
+    (void)state;
     static const struct fake_leaf debug[] = {
         AMD(0xd),
         GUEST,
@@ -534,21 +545,7 @@ static void test_interfaces(void **state)
         LEAF(0x40000101, 0x31234841, 0, 0, 0), // "AH#1"
         LEAVES_END,
     };
-    static const struct fake_leaf short_xen[] = {
-        AMD(0xd),
-        GUEST,
-        LEAF(0x40000000, 0x40000001, XEN_BYTES),
-        LEAVES_END,
-    };
 
-    run_on_leaves(no_interface, FAKE_ZEROS);
-    expect("interface-signature", CHECK_FAIL, "0x40000001 EAX is 0x00000000, not \"Hv#1\"");
-    run_on_leaves(no_room, FAKE_ZEROS);
-    expect("interface-signature", CHECK_FAIL,
-           "0x40000001, where \"Hv#1\" belongs, is out of range");
-    run_on_leaves(max_zero, FAKE_ZEROS);
-    expect("interface-signature", CHECK_PASS, "\"Hv#1\"");
-    expect("interface-max-leaf", CHECK_FAIL, "max leaf 0x00000000");
     run_on_leaves(debug, FAKE_ZEROS);
     expect("interface-signature", CHECK_FAIL, "0x40000081 EAX is 0x00000000, not \"VS#1\"");
     forget(0x40000081);
@@ -557,12 +554,27 @@ static void test_interfaces(void **state)
     expect("interface-signature", CHECK_PASS, "\"AH#1\"");
     run_on(HYPERV_VS);
     expect("interface-signature", CHECK_PASS, "\"Hv#1\"");
-    run_on(KVM_PLAIN);
-    expect("interface-signature", CHECK_SKIP, "this vendor's interface has none");
-    run_on(VIRTUALBOX_HYPERV);
-    expect("interface-signature", CHECK_PASS, "\"Hv#1\"");
-    run_on_leaves(short_interface, FAKE_ZEROS);
-    expect("interface-max-leaf", CHECK_FAIL, "max leaf 0x40000004");
+}
+
+static void test_vendors(void **state)
+{
+    (void)state;
+    // Xen viridian: AccessFrequencyMsrs, but not FrequencyMsrsAvailable.
+    static const struct fake_leaf viridian[] = {
+        AMD(0xd),
+        GUEST,
+        LEAF(0x40000000, 0x40000006, HYPERV_BYTES),
+        LEAF(0x40000001, 0x31237648, 0, 0, 0),
+        LEAF(0x40000003, 0x0a76, 0, 0, 0),
+        LEAVES_END,
+    };
+    static const struct fake_leaf short_xen[] = {
+        AMD(0xd),
+        GUEST,
+        LEAF(0x40000000, 0x40000001, XEN_BYTES),
+        LEAVES_END,
+    };
+
     run_on_leaves(viridian, FAKE_ZEROS);
     expect("hyperv-frequency-bits", CHECK_FAIL, "EAX bit 11 is 1, EDX bit 8 is 0");
     run_on_leaves(short_xen, FAKE_ZEROS);
@@ -808,6 +820,8 @@ int main(void)
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_unknown_block_that_was_read),
         cmocka_unit_test(test_interfaces),
+        cmocka_unit_test(test_interfaces_elsewhere),
+        cmocka_unit_test(test_vendors),
         cmocka_unit_test(test_repeat),
         cmocka_unit_test(test_claims_agree),
         cmocka_unit_test(test_bus_claim),

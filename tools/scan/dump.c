@@ -1,8 +1,8 @@
 #include "tools/scan/dump.h"
 
+#include "lib/scan.h"
 #include "lib/text.h"
 
-#define HYPERVISOR_BASE 0x40000000u
 #define BLOCK_MASK      0xffffff00u
 #define RUN_MAX         65536u // leaves of a record: those of a wide scan
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -93,6 +93,17 @@ static bool take_0x(struct cursor *cursor, uint32_t *value)
     return take(cursor, "0x") && take_hex(cursor, value);
 }
 
+// A register: 8 digits in every format. One with fewer is cut off, and another value.
+static bool take_word(struct cursor *cursor, uint32_t *value)
+{
+    return digits(cursor) == 8 && take_hex(cursor, value);
+}
+
+static bool take_0x_word(struct cursor *cursor, uint32_t *value)
+{
+    return take(cursor, "0x") && take_word(cursor, value);
+}
+
 // --- The formats. `begins` moves behind what a line of the format begins with.
 
 static bool cpuid_begins(struct cursor *cursor)
@@ -113,7 +124,7 @@ static bool cpuid_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         skip_spaces(cursor);
-        if (!take(cursor, names[i]) || !take_0x(cursor, registers[i]))
+        if (!take(cursor, names[i]) || !take_0x_word(cursor, registers[i]))
             return false;
     }
     return true;
@@ -137,7 +148,7 @@ static bool instlatx64_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
     take(cursor, ":");
     skip_spaces(cursor);
     for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
-        if ((i && !take(cursor, "-")) || !take_hex(cursor, registers[i]))
+        if ((i && !take(cursor, "-")) || !take_word(cursor, registers[i]))
             return false;
     // Behind it there may be the sub-leaf, or a remark.
     if (go_behind(cursor, "[SL "))
@@ -166,7 +177,7 @@ static bool vmware_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {
         skip_spaces(cursor);
-        if (!take_0x(cursor, registers[i]))
+        if (!take_0x_word(cursor, registers[i]))
             return false;
     }
     return true;
@@ -182,7 +193,7 @@ static bool take_field(const struct cursor *cursor, const char *key, uint32_t *v
 {
     struct cursor field = *cursor;
 
-    return go_behind(&field, key) && take_0x(&field, value) && take(&field, "\"");
+    return go_behind(&field, key) && take_0x_word(&field, value) && take(&field, "\"");
 }
 
 static bool record_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
@@ -210,13 +221,13 @@ static const struct {
     const char *expected;
 } formats[] = {
     [CPUID_R] = {cpuid_begins, cpuid_goes_on,
-                 "0xLEAF 0xSUBLEAF: eax=0x... ebx=0x... ecx=0x... edx=0x..."},
+                 "0xLEAF 0xSUBLEAF: eax=0x%08x ebx=0x%08x ecx=0x%08x edx=0x%08x"},
     [INSTLATX64] = {instlatx64_begins, instlatx64_goes_on,
                     "CPUID LEAF: EAX-EBX-ECX-EDX, each 8 hex digits, and [SL SUBLEAF]"},
     [VMWARE_GUEST] = {guest_begins, vmware_goes_on,
-                      "guestCPUID level LEAF, SUBLEAF: 0x... 0x... 0x... 0x..."},
+                      "guestCPUID level LEAF, SUBLEAF: and four words as 0x%08x"},
     [VMWARE_HOST] = {host_begins, vmware_goes_on,
-                     "hostCPUID level LEAF, SUBLEAF: 0x... 0x... 0x... 0x..."},
+                     "hostCPUID level LEAF, SUBLEAF: and four words as 0x%08x"},
     [RECORD] = {record_begins, record_goes_on,
                 "a leaf record: leaf, subleaf, eax, ebx, ecx, edx as \"0x%08x\""},
 };
@@ -314,7 +325,8 @@ static bool in_block(const struct dump *dump, uint32_t leaf)
     uint32_t base = leaf & BLOCK_MASK;
     const struct cpuid_words *words = lookup(dump, base, 0);
 
-    return leaf == HYPERVISOR_BASE || (words && words->eax >= leaf && words->eax - base <= 0xff);
+    return leaf == CPUID_HYPERVISOR_BASE ||
+           (words && words->eax >= leaf && words->eax - base <= 0xff);
 }
 
 static const struct cpuid_words *highest_basic(const struct dump *dump, uint32_t subleaf)
@@ -335,6 +347,18 @@ static bool is_common(const struct dump *dump, struct cpuid_words words)
     return cpuid_is_zero(words) || (basic && cpuid_equal(words, *basic)) || alike > 1;
 }
 
+// Is there any leaf that says something about a hypervisor, or that there is none? cpuid without -r
+// prints a few other leaves raw.
+static bool tells(const struct dump *dump)
+{
+    for (size_t i = 0; i < dump->count; i++) {
+        uint32_t leaf = dump->leaves[i].leaf;
+        if (!leaf || (leaf >> 28 == 4 && (!(leaf & 0xff) || leaf == CPUID_TIMING_LEAF)))
+            return true;
+    }
+    return false;
+}
+
 bool dump_end(struct dump *dump)
 {
     for (size_t i = 0; i < dump->count; i++) {
@@ -351,7 +375,13 @@ bool dump_end(struct dump *dump)
                    "expected lines of cpuid -r, InstLatx64, a vmware.log or leaf records; found "
                    "none in %u lines",
                    dump->lines);
-    return dump->count;
+    else if (!tells(dump))
+        text_print(dump->error, sizeof(dump->error),
+                   "expected leaf 0x0, 0x4000xx00 or 0x40000010; found none of them (cpuid needs "
+                   "-r)");
+    else
+        return true;
+    return false;
 }
 
 static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)

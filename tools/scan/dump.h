@@ -36,7 +36,7 @@ void dump_start(struct dump *dump);
 bool dump_line(struct dump *dump, const char *line, size_t length);
 
 // After the last line: settles how leaves that are missing are answered. False: the dump has no
-// leaf; `error` says so.
+// leaf, or none that says anything; `error` says so.
 bool dump_end(struct dump *dump);
 
 // A CPU that answers as the dump says. A leaf that is missing counts in `missing`, and reads as

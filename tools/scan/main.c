@@ -68,6 +68,16 @@ static char *read_file(const char *name, size_t *length)
     return bytes;
 }
 
+// UTF-16, as PowerShell redirects output: the low bytes, which are all that counts in a dump.
+static size_t narrow(char *bytes, size_t length)
+{
+    if (length < 2 || memcmp(bytes, "\xff\xfe", 2) != 0)
+        return length;
+    for (size_t i = 1; i < length / 2; i++)
+        bytes[i - 1] = bytes[2 * i];
+    return length / 2 - 1;
+}
+
 // Reads a dump. Ends the program, with every malformed line named, if it is not one.
 static void read_dump(const char *name)
 {
@@ -75,6 +85,7 @@ static void read_dump(const char *name)
     char *bytes = read_file(name, &length);
     unsigned malformed = 0;
 
+    length = narrow(bytes, length);
     dump_start(&dump);
     for (size_t at = 0; at < length;) {
         const char *newline = memchr(bytes + at, '\n', length - at);
