@@ -215,17 +215,13 @@ static void test_rate_that_was_asked_for(void **state)
 static void test_viridian(void **state)
 {
     (void)state;
-    struct sim_config config = sim_machine("xen-hvm");
+    struct sim_config config = sim_machine("xen-viridian");
 
     config.options = WINDOW;
     config.com2.present = true;
-    sim_cpuid_sign(&config, 0x40000000, 0x40000006, "Microsoft Hv");
-    sim_cpuid_set(&config, 0x40000001, 0x31237648, 0, 0, 0);
-    sim_cpuid_set(&config, 0x40000002, 0, 0, 0, 0);
-    sim_cpuid_set(&config, 0x40000003, 0x0a76, 0, 0, 0);
-    sim_cpuid_sign(&config, 0x40000100, 0x40000105, "XenVMMXenVMM");
     run(&config);
     expect(find("hypervisor", NULL, NULL), "vendor", "Xen");
+    expect(find("claim", "source", "hyperv-msr"), "reason", "MSR 0x40000022; EDX bit 8 is clear");
     expect_failed("hyperv-frequency-bits ");
 }
 
