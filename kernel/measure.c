@@ -104,7 +104,8 @@ void measure_probe(struct measurement *measurement, const struct platform *platf
         struct clock_run *run = &measurement->clocks[i];
         memset(run, 0, offsetof(struct clock_run, track));
         run->clock = clock_table[i];
-        run->info.independence = platform_is_virtual(platform) ? "host-timebase" : "hardware";
+        run->info.independence =
+            platform_has_hardware_clocks(platform) ? "hardware" : "host-timebase";
         measurement->count = i + 1;
         if (!wanted(&platform->options, run->clock->name)) {
             run->status = CLOCK_UNUSED;

@@ -117,6 +117,9 @@ static void test_sound_machines(void **state)
         {"bhyve", "wrong-rate(pmtimer)"},
         {"bochs", "coarse-clock(pmtimer) other-machine(leaf-0x15) other-machine(leaf-0x15) "
                   "other-machine(leaf-0x16)"},
+        {"nitro", "dead-clock(pit)"},
+        {"qemu-hvf", "other-machine(leaf-0x40000010)"},
+        {"nvmm", "other-machine(leaf-0x15)"},
     };
 
     for (size_t i = 0; i < sim_machine_count; i++) {
@@ -693,6 +696,15 @@ static void test_host_deviation(void **state)
     }
 }
 
+// A claim about the bus that nothing measured is no deviation.
+static void test_a_bus_that_is_not_measured(void **state)
+{
+    (void)state;
+    config = claiming(KHZ, "window=100ms precision=0 clocks=pit");
+    check(&config, "", "pass");
+    expect(find("verdict", "clock", "bus"), "verdict", "inconclusive");
+}
+
 static void test_claims_that_disagree(void **state)
 {
     (void)state;
@@ -743,6 +755,7 @@ int main(void)
         cmocka_unit_test(test_scaling),
         cmocka_unit_test(test_spread_spectrum),
         cmocka_unit_test(test_host_deviation),
+        cmocka_unit_test(test_a_bus_that_is_not_measured),
         cmocka_unit_test(test_claims_that_disagree),
         cmocka_unit_test(test_a_rate_change_across_windows),
     };
