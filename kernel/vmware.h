@@ -7,3 +7,6 @@
 // present that is VMware, KVM, QEMU TCG or does not say: elsewhere it would be a read of who knows
 // what.
 bool vmware_port_answers(const struct platform *platform);
+
+// Where the source "vmware-port" makes a claim: brackets its GETHZ, for what it costs.
+void vmware_bracket_gethz(struct bracket *out);

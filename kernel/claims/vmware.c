@@ -95,6 +95,11 @@ bool vmware_port_answers(const struct platform *platform)
     return is_askable(platform) && ask(CALL_PORT, GETVERSION, &registers) && registers.rbx == MAGIC;
 }
 
+void vmware_bracket_gethz(struct bracket *out)
+{
+    machine_bracket_backdoor(PORT, MAGIC, GETHZ, out);
+}
+
 static size_t collect_vmware(const struct platform *platform, struct claim *out, size_t max)
 {
     const struct scan *scan = &platform->scan;
