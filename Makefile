@@ -38,7 +38,7 @@ IMAGE_TARGET := $(if $(findstring clang,$(CC)),--target=x86_64-unknown-none-elf 
 IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs-only \
                 -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \
                 -fno-jump-tables -fmerge-all-constants -fno-asynchronous-unwind-tables \
-                -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
+                -ffunction-sections -fdata-sections '-ffile-prefix-map=$(CURDIR)=.'
 NASM_FLAGS   := -f elf64 -w+all -w+error -DPACKED='"$(BUILD)/image/payload.gz"'
 
 IMAGE_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c lib/*.c))
