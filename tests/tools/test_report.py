@@ -164,7 +164,7 @@ def test_what_is_odd_is_shown(tmp_path):
     log.write_text("\n".join(lines))
     text = report(str(log)).stdout
     assert "\nOddities\n  dead-clock: hpet  stuck: it reads 7\n" in text
-    assert "  1  pit stood still or ran on while the machine was stopped, between 1.000 us and" in text
+    assert "  1  pit stood still or ran on while the machine was stopped," in text
 
 
 def test_the_unknown_is_not_shown_as_zero():
