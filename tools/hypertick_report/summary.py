@@ -218,7 +218,7 @@ def step_text(step: Record) -> str:
     if step["kind"] == "step":
         what = f"stepped by {duration(step['low_ns'])} to {duration(step['high_ns'])},"
     elif step["kind"] == "pause":
-        what = "stood still or ran on while the machine was stopped"
+        what = "stood still or ran on while the machine was stopped,"
     else:
         what = "changed its rate"
     when = f"between {duration(step['after_ns'])} and {duration(step['before_ns'])}"
