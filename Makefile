@@ -39,6 +39,8 @@ IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs
                 -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \
                 -fno-jump-tables -fmerge-all-constants -fno-asynchronous-unwind-tables \
                 -ffunction-sections -fdata-sections '-ffile-prefix-map=$(CURDIR)=.'
+# An address that is loaded before a loop rather than in it costs a register, and so pushes and pops.
+LTO_FLAGS    := -mllvm -disable-machine-licm
 NASM_FLAGS   := -f elf64 -w+all -w+error -DPACKED='"$(BUILD)/image/payload.gz"'
 
 IMAGE_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c lib/*.c))
@@ -194,7 +196,7 @@ $(BUILD)/image/%.o: %.asm Makefile
 $(BUILD)/hypertick.debug: $(IMAGE_O) linker.ld
 	@echo "LD     $@"
 	$(Q)$(LD) -T linker.ld -nostdlib -static --gc-sections --icf=all -O2 --build-id=none -z noexecstack \
-	    -o $@ $(IMAGE_O)
+	    $(LTO_FLAGS) -o $@ $(IMAGE_O)
 
 $(BUILD)/image/payload: $(BUILD)/hypertick.debug
 	$(Q)$(OBJCOPY) -O binary $< $@
@@ -253,7 +255,7 @@ $(BUILD)/hypertick.efi.debug: $(EFI_O) boot/efi/link.ld
 	@echo "LD     $@"
 	$(Q)$(LD) -T boot/efi/link.ld -nostdlib -pie --no-dynamic-linker -Bsymbolic --gc-sections \
 	    --icf=all -O2 --build-id=none -z noexecstack \
-	    --apply-dynamic-relocs \
+	    --apply-dynamic-relocs $(LTO_FLAGS) \
 	    -o $@ $(EFI_CRT0) $(EFI_O) $(EFI_LIBRARY)
 
 # The time stamp in the PE header is 0, or two builds would differ.

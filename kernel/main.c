@@ -61,7 +61,7 @@ static void start(const struct boot_info *boot)
         {NULL, boot->cmdline, boot_protocol_added_words(boot->protocol)},
     };
     options_default(&platform.options);
-    options_parse_sources(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
+    options_parse(&platform.options, sources, ARRAY_SIZE(sources), clock_names);
     if (platform.options.duration_ns && platform.options.window_ns > platform.options.duration_ns)
         platform.options.window_ns = platform.options.duration_ns;
     console_open(&platform);

@@ -1,12 +1,5 @@
 #include "lib/allan.h"
 
-#include "lib/text.h"
-
-void allan_reset(struct allan *allan)
-{
-    memset(allan, 0, sizeof(*allan));
-}
-
 void allan_gap(struct allan *allan)
 {
     for (unsigned n = 0; n < ALLAN_OCTAVES; n++)

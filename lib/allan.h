@@ -20,12 +20,11 @@ struct allan_octave {
     uint64_t pairs;  // how many differences that are
 };
 
+// All zeros: an empty stream.
 struct allan {
     struct allan_octave octaves[ALLAN_OCTAVES];
     bool clamped; // a value was out of range: the deviations are too low
 };
-
-void allan_reset(struct allan *allan);
 
 // Adds the next value: the relative frequency over one more interval of constant length, in parts
 // per 10^12 off any constant frequency. There must be no gap between the intervals.

@@ -59,30 +59,6 @@ static bool choose(struct span value, const struct choice *choices, unsigned *ch
     return false;
 }
 
-static bool sink(struct span value, unsigned *bits)
-{
-    static const struct choice choices[] = {{"text", SINK_TEXT},
-                                            {"json", SINK_JSON},
-                                            {"text+json", SINK_TEXT | SINK_JSON},
-                                            {"json+text", SINK_TEXT | SINK_JSON},
-                                            {"tap", SINK_TAP},
-                                            {"off", 0},
-                                            {NULL, 0}};
-
-    return choose(value, choices, bits);
-}
-
-static bool on_off(struct span value, bool *on)
-{
-    static const struct choice choices[] = {{"off", false}, {"on", true}, {NULL, 0}};
-    unsigned chosen;
-
-    if (!choose(value, choices, &chosen))
-        return false;
-    *on = chosen;
-    return true;
-}
-
 // --- Assertions
 
 #define CLAIM_WORDS "ok|off|inconclusive|absent"
@@ -134,51 +110,68 @@ static const char *assertion(struct span item, struct expectation *out)
     return NULL;
 }
 
-// --- Keys
+// --- What a value can be
 
 struct parser {
     struct options *options;
     const char *const *clock_names;
 };
 
-static bool parse_window(const struct parser *parser, struct span value)
+struct key {
+    const char *name;
+    const char *initial; // the default, as one would write it
+    const char *expected;
+    bool (*parse)(const struct parser *parser, const struct key *key, struct span value);
+    // For those that need no code of their own: the member of struct options, and its values.
+    size_t member;
+    const struct choice *choices;
+    const struct unit *units;
+    uint64_t low, high;
+};
+
+static void *member_of(const struct parser *parser, const struct key *key)
 {
-    return span_number(value, durations, MS, 24 * HOUR, &parser->options->window_ns);
+    return (char *)parser->options + key->member;
 }
 
-static bool parse_duration(const struct parser *parser, struct span value)
+// The member is a uint64_t.
+static bool parse_number(const struct parser *parser, const struct key *key, struct span value)
+{
+    return span_number(value, key->units, key->low, key->high, member_of(parser, key));
+}
+
+// The member is an unsigned, or an enum, which is one.
+static bool parse_choice(const struct parser *parser, const struct key *key, struct span value)
+{
+    return choose(value, key->choices, member_of(parser, key));
+}
+
+static bool parse_flag(const struct parser *parser, const struct key *key, struct span value)
+{
+    unsigned chosen;
+
+    if (!choose(value, key->choices, &chosen))
+        return false;
+    *(bool *)member_of(parser, key) = chosen;
+    return true;
+}
+
+static bool parse_duration(const struct parser *parser, const struct key *key, struct span value)
 {
     uint64_t *duration_ns = &parser->options->duration_ns;
 
     if (!span_is(value, "off") && !span_is(value, "forever"))
-        return span_number(value, durations, MS, 366ull * 24 * HOUR, duration_ns);
+        return parse_number(parser, key, value);
     *duration_ns = span_is(value, "forever") ? DURATION_FOREVER : 0;
     return true;
 }
 
-static bool parse_precision(const struct parser *parser, struct span value)
-{
-    return span_number(value, ratios, 0, 1000 * PPM, &parser->options->precision_ppb);
-}
-
-static bool parse_tolerance(const struct parser *parser, struct span value)
-{
-    return span_number(value, ratios, 1, 100000 * PPM, &parser->options->tolerance_ppb);
-}
-
-static bool parse_stop(const struct parser *parser, struct span value)
-{
-    static const struct choice choices[] = {
-        {"precision", STOP_PRECISION}, {"verdict", STOP_VERDICT}, {NULL, 0}};
-
-    return choose(value, choices, &parser->options->stop);
-}
-
-static bool parse_clocks(const struct parser *parser, struct span value)
+static bool parse_clocks(const struct parser *parser, const struct key *key, struct span value)
 {
     char names[OPTION_CLOCKS_MAX][16];
     size_t count = 0;
 
+    (void)key;
     if (span_is(value, "all")) {
         parser->options->clock_count = 0;
         return true;
@@ -198,54 +191,12 @@ static bool parse_clocks(const struct parser *parser, struct span value)
     return true;
 }
 
-static bool parse_com1(const struct parser *parser, struct span value)
-{
-    return sink(value, &parser->options->com1);
-}
-
-static bool parse_com2(const struct parser *parser, struct span value)
-{
-    return sink(value, &parser->options->com2);
-}
-
-static bool parse_com3(const struct parser *parser, struct span value)
-{
-    return sink(value, &parser->options->com3);
-}
-
-static bool parse_com4(const struct parser *parser, struct span value)
-{
-    return sink(value, &parser->options->com4);
-}
-
-static bool sink_or_auto(struct span value, unsigned *bits)
-{
-    if (!span_is(value, "auto"))
-        return sink(value, bits);
-    *bits = SINK_AUTO;
-    return true;
-}
-
-static bool parse_pciserial(const struct parser *parser, struct span value)
-{
-    return sink_or_auto(value, &parser->options->pciserial);
-}
-
-static bool parse_debugcon(const struct parser *parser, struct span value)
-{
-    return sink_or_auto(value, &parser->options->debugcon);
-}
-
-static bool parse_screen(const struct parser *parser, struct span value)
-{
-    return sink(value, &parser->options->screen);
-}
-
 // Names the bad assertion itself, not the list that it stands in; those that are right are kept.
-static bool parse_expect(const struct parser *parser, struct span value)
+static bool parse_expect(const struct parser *parser, const struct key *key, struct span value)
 {
     struct options *options = parser->options;
 
+    (void)key;
     options->expect_count = 0;
     if (span_is(value, "none"))
         return true;
@@ -265,68 +216,19 @@ static bool parse_expect(const struct parser *parser, struct span value)
 
 _Static_assert(EXPECT_MAX == 16, "the message in parse_expect says so");
 
-static bool parse_exit(const struct parser *parser, struct span value)
-{
-    static const struct choice choices[] = {{"auto", EXIT_AUTO},
-                                            {"qemu", EXIT_QEMU},
-                                            {"acpi", EXIT_ACPI},
-                                            {"reset", EXIT_RESET},
-                                            {"efi", EXIT_EFI},
-                                            {"halt", EXIT_HALT},
-                                            {NULL, 0}};
-
-    return choose(value, choices, &parser->options->exit);
-}
-
-static bool parse_strict(const struct parser *parser, struct span value)
-{
-    return on_off(value, &parser->options->strict);
-}
-
-static bool parse_scan(const struct parser *parser, struct span value)
-{
-    static const struct choice choices[] = {{"standard", false}, {"wide", true}, {NULL, 0}};
-    unsigned wide;
-
-    if (!choose(value, choices, &wide))
-        return false;
-    parser->options->scan_wide = wide;
-    return true;
-}
-
-static bool parse_checks(const struct parser *parser, struct span value)
-{
-    static const struct choice choices[] = {
-        {"on", CHECKS_ON}, {"off", CHECKS_OFF}, {"list", CHECKS_LIST}, {NULL, 0}};
-
-    return choose(value, choices, &parser->options->checks);
-}
-
-static bool parse_cpus(const struct parser *parser, struct span value)
+static bool parse_cpus(const struct parser *parser, const struct key *key, struct span value)
 {
     uint64_t count = 0;
 
+    (void)key;
     if (!span_is(value, "all") && !span_number(value, counts, 1, 65536, &count))
         return false;
     parser->options->cpus = (unsigned)count;
     return true;
 }
 
-static bool parse_skew(const struct parser *parser, struct span value)
+static bool parse_sections(const struct parser *parser, const struct key *key, struct span value)
 {
-    return span_number(value, durations, 0, SECOND, &parser->options->skew_ns);
-}
-
-static bool parse_sections(const struct parser *parser, struct span value)
-{
-    static const struct choice choices[] = {{"vcpus", SECTION_VCPUS},
-                                            {"costs", SECTION_COSTS},
-                                            {"disturbance", SECTION_DISTURBANCE},
-                                            {"halt", SECTION_HALT},
-                                            {"load", SECTION_LOAD},
-                                            {"all", SECTIONS_ALL},
-                                            {"none", 0},
-                                            {NULL, 0}};
     // A list that begins with a sign changes the default, any other one replaces it.
     bool changes = span_begins(value, "+") || span_begins(value, "-");
     unsigned sections = changes ? SECTIONS_DEFAULT : 0;
@@ -339,7 +241,7 @@ static bool parse_sections(const struct parser *parser, struct span value)
             name.start++;
             name.length--;
         }
-        if (!choose(name, choices, &chosen))
+        if (!choose(name, key->choices, &chosen))
             return false;
         sections = removes ? sections & ~chosen : sections | chosen;
     }
@@ -347,53 +249,85 @@ static bool parse_sections(const struct parser *parser, struct span value)
     return true;
 }
 
-static bool parse_fault(const struct parser *parser, struct span value)
-{
-    static const struct choice choices[] = {{"none", FAULT_NONE},
-                                            {"de", FAULT_DE},
-                                            {"ud", FAULT_UD},
-                                            {"gp", FAULT_GP},
-                                            {"pf", FAULT_PF},
-                                            {"stack", FAULT_STACK},
-                                            {"vcpu-stack", FAULT_VCPU_STACK},
-                                            {NULL, 0}};
+// --- The keys
 
-    return choose(value, choices, &parser->options->fault);
-}
+static const struct choice auto_sinks[] = {{"auto", SINK_AUTO},
+                                           {"text", SINK_TEXT},
+                                           {"json", SINK_JSON},
+                                           {"text+json", SINK_TEXT | SINK_JSON},
+                                           {"json+text", SINK_TEXT | SINK_JSON},
+                                           {"tap", SINK_TAP},
+                                           {"off", 0},
+                                           {NULL, 0}};
+static const struct choice stops[] = {
+    {"precision", STOP_PRECISION}, {"verdict", STOP_VERDICT}, {NULL, 0}};
+static const struct choice exits[] = {{"auto", EXIT_AUTO},
+                                      {"qemu", EXIT_QEMU},
+                                      {"acpi", EXIT_ACPI},
+                                      {"reset", EXIT_RESET},
+                                      {"efi", EXIT_EFI},
+                                      {"halt", EXIT_HALT},
+                                      {NULL, 0}};
+static const struct choice on_off[] = {{"off", false}, {"on", true}, {NULL, 0}};
+static const struct choice scans[] = {{"standard", false}, {"wide", true}, {NULL, 0}};
+static const struct choice checks[] = {
+    {"on", CHECKS_ON}, {"off", CHECKS_OFF}, {"list", CHECKS_LIST}, {NULL, 0}};
+static const struct choice sections[] = {{"vcpus", SECTION_VCPUS},
+                                         {"costs", SECTION_COSTS},
+                                         {"disturbance", SECTION_DISTURBANCE},
+                                         {"halt", SECTION_HALT},
+                                         {"load", SECTION_LOAD},
+                                         {"all", SECTIONS_ALL},
+                                         {"none", 0},
+                                         {NULL, 0}};
+static const struct choice faults[] = {{"none", FAULT_NONE},
+                                       {"de", FAULT_DE},
+                                       {"ud", FAULT_UD},
+                                       {"gp", FAULT_GP},
+                                       {"pf", FAULT_PF},
+                                       {"stack", FAULT_STACK},
+                                       {"vcpu-stack", FAULT_VCPU_STACK},
+                                       {NULL, 0}};
 
+#define SINKS  (&auto_sinks[1])
 #define A_SINK "text, json, text+json, tap or off"
 
-static const struct key {
-    const char *name;
-    const char *initial; // the default, as one would write it
-    const char *expected;
-    bool (*parse)(const struct parser *parser, struct span value);
-} keys[] = {
-    {"window", "1000ms", "a duration such as 100ms, from 1ms to 24h", parse_window},
-    {"duration", "off", "off, forever, or a duration such as 10s, from 1ms to 366d",
-     parse_duration},
-    {"precision", "0.5ppm", "a ratio such as 0.5ppm, from 0 to 1000ppm", parse_precision},
-    {"tolerance", "50ppm", "a ratio such as 50ppm, from 1ppb to 100000ppm", parse_tolerance},
-    {"stop", "precision", "precision or verdict", parse_stop},
-    {"clocks", "all", "all, or a comma list of", parse_clocks},
-    {"com1", "text", A_SINK, parse_com1},
-    {"com2", "json", A_SINK, parse_com2},
-    {"com3", "off", A_SINK, parse_com3},
-    {"com4", "off", A_SINK, parse_com4},
-    {"pciserial", "auto", "auto, " A_SINK, parse_pciserial},
-    {"debugcon", "auto", "auto, " A_SINK, parse_debugcon},
-    {"screen", "text", A_SINK, parse_screen},
-    {"expect", "none", "a comma list of assertions", parse_expect},
-    {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", parse_exit},
-    {"strict", "off", "on or off", parse_strict},
-    {"scan", "standard", "standard or wide", parse_scan},
-    {"checks", "on", "on, off or list", parse_checks},
-    {"cpus", "all", "all, or how many vCPUs to examine, from 1 to 65536", parse_cpus},
-    {"skew", "1us", "a duration such as 1us, from 0 to 1s", parse_skew},
+// How the value is parsed, for the rows of `keys`.
+#define NUMBER(name, units, low, high)                                                             \
+    parse_number, offsetof(struct options, name), NULL, units, low, high
+#define CHOICE(name, choices) parse_choice, offsetof(struct options, name), choices, NULL, 0, 0
+#define FLAG(name, choices)   parse_flag, offsetof(struct options, name), choices, NULL, 0, 0
+#define OWN(parse)            parse, 0, NULL, NULL, 0, 0
+
+static const struct key keys[] = {
+    {"window", "1000ms", "a duration such as 100ms, from 1ms to 24h",
+     NUMBER(window_ns, durations, MS, 24 * HOUR)},
+    {"duration", "off", "off, forever, or a duration such as 10s, from 1ms to 366d", parse_duration,
+     offsetof(struct options, duration_ns), NULL, durations, MS, 366ull * 24 * HOUR},
+    {"precision", "0.5ppm", "a ratio such as 0.5ppm, from 0 to 1000ppm",
+     NUMBER(precision_ppb, ratios, 0, 1000 * PPM)},
+    {"tolerance", "50ppm", "a ratio such as 50ppm, from 1ppb to 100000ppm",
+     NUMBER(tolerance_ppb, ratios, 1, 100000 * PPM)},
+    {"stop", "precision", "precision or verdict", CHOICE(stop, stops)},
+    {"clocks", "all", "all, or a comma list of", OWN(parse_clocks)},
+    {"com1", "text", A_SINK, CHOICE(com1, SINKS)},
+    {"com2", "json", A_SINK, CHOICE(com2, SINKS)},
+    {"com3", "off", A_SINK, CHOICE(com3, SINKS)},
+    {"com4", "off", A_SINK, CHOICE(com4, SINKS)},
+    {"pciserial", "auto", "auto, " A_SINK, CHOICE(pciserial, auto_sinks)},
+    {"debugcon", "auto", "auto, " A_SINK, CHOICE(debugcon, auto_sinks)},
+    {"screen", "text", A_SINK, CHOICE(screen, SINKS)},
+    {"expect", "none", "a comma list of assertions", OWN(parse_expect)},
+    {"exit", "auto", "auto, qemu, acpi, reset, efi or halt", CHOICE(exit, exits)},
+    {"strict", "off", "on or off", FLAG(strict, on_off)},
+    {"scan", "standard", "standard or wide", FLAG(scan_wide, scans)},
+    {"checks", "on", "on, off or list", CHOICE(checks, checks)},
+    {"cpus", "all", "all, or how many vCPUs to examine, from 1 to 65536", OWN(parse_cpus)},
+    {"skew", "1us", "a duration such as 1us, from 0 to 1s", NUMBER(skew_ns, durations, 0, SECOND)},
     {"sections", "vcpus,costs",
      "a comma list of vcpus, costs, disturbance, halt, load, all and none, or of +NAME and -NAME",
-     parse_sections},
-    {"fault", "none", "none, de, ud, gp, pf, stack or vcpu-stack", parse_fault},
+     parse_sections, 0, sections, NULL, 0, 0},
+    {"fault", "none", "none, de, ud, gp, pf, stack or vcpu-stack", CHOICE(fault, faults)},
 };
 
 void options_default(struct options *options)
@@ -403,7 +337,7 @@ void options_default(struct options *options)
 
     memset(options, 0, sizeof(*options));
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        keys[i].parse(&parser, span_of(keys[i].initial));
+        keys[i].parse(&parser, &keys[i], span_of(keys[i].initial));
 }
 
 // What the line has said about a key so far.
@@ -427,7 +361,7 @@ static void parse_value(const struct parser *parser, const struct key *key, stru
 {
     struct options *options = parser->options;
     size_t errors_before = options->error_count;
-    bool good = key->parse(parser, value);
+    bool good = key->parse(parser, key, value);
     char prefix[16];
     char expected[sizeof(options->errors[0].expected)];
     char used[sizeof(options->errors[0].used)];
@@ -529,8 +463,8 @@ static void parse_line(const struct parser *parser, struct state states[ARRAY_SI
     }
 }
 
-void options_parse_sources(struct options *options, const struct option_source *sources,
-                           size_t count, const char *const *clock_names)
+void options_parse(struct options *options, const struct option_source *sources, size_t count,
+                   const char *const *clock_names)
 {
     struct parser parser = {options, clock_names};
     struct state states[ARRAY_SIZE(keys)];
@@ -543,12 +477,4 @@ void options_parse_sources(struct options *options, const struct option_source *
         for (; error < options->error_count && error < OPTION_ERRORS_MAX; error++)
             options->errors[error].source = sources[i].name;
     }
-}
-
-void options_parse(struct options *options, const char *line, const char *const *loader_words,
-                   const char *const *clock_names)
-{
-    struct option_source source = {NULL, line, loader_words};
-
-    options_parse_sources(options, &source, 1, clock_names);
 }

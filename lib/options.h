@@ -88,20 +88,6 @@ struct options {
 // The defaults of docs/options.md.
 void options_default(struct options *options);
 
-// Parses `line` over the values already in `options`, which are taken to be the defaults where a
-// message names the value that is used instead. Words are separated by white space. A first word
-// without '=' is dropped (QEMU puts the file name there). `loader_words` is a NULL-terminated list
-// of words that the door's loader adds; they are noted in `ignored`. An entry that ends in '=' or
-// '.' stands for every word that begins with it ("console=", "i8042."), any other for itself
-// ("dummy"). Every other unknown word, bad value and duplicate key goes to `errors`; a bad value
-// leaves the earlier value in force. A key given twice: the last one counts and the error says so.
-// The word "--" stands between the lines of two sources: what follows begins as a line of its own,
-// and may say of any key something else.
-// Of a bad `expect=` each bad assertion is an error for itself, and the good ones stay.
-// `clock_names` is the NULL-terminated list of clocks that exist: clocks= is checked against it.
-void options_parse(struct options *options, const char *line, const char *const *loader_words,
-                   const char *const *clock_names);
-
 // The line from its first word on, or from its second one if the first has no '=': a file's name.
 const char *options_behind_file_name(const char *line);
 
@@ -109,11 +95,20 @@ const char *options_behind_file_name(const char *line);
 struct option_source {
     const char *name; // for messages; it stays where it is. NULL: the loader's line
     const char *line;
-    // As above, for a loader's line. NULL: a line of another kind, in which no word is dropped or
-    // ignored.
+    // For a loader's line: a NULL-terminated list of words that the loader adds. An entry that ends
+    // in '=' or '.' stands for every word that begins with it ("console=", "i8042."), any other for
+    // itself ("dummy"). NULL: a line of another kind, in which no word is dropped or ignored.
     const char *const *loader_words;
 };
 
-// The same for several lines, the later ones the stronger: a key may be in each of them once.
-void options_parse_sources(struct options *options, const struct option_source *sources,
-                           size_t count, const char *const *clock_names);
+// Parses the lines over the values already in `options`, which are taken to be the defaults where a
+// message names the value that is used instead. Words are separated by white space. A key given
+// twice in a line is an error, and the last one counts; a later line is the stronger one, and may
+// say of any key something else. So may, in a line, what stands behind the word "--".
+// In a loader's line a first word without '=' is dropped (QEMU puts the file name there), and words
+// that the door's loader adds are noted in `ignored`. Every other unknown word and bad value goes
+// to `errors`; a bad value leaves the earlier value in force. Of a bad `expect=` each bad assertion
+// is an error for itself, and the good ones stay.
+// `clock_names` is the NULL-terminated list of clocks that exist: clocks= is checked against it.
+void options_parse(struct options *options, const struct option_source *sources, size_t count,
+                   const char *const *clock_names);

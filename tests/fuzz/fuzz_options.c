@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(line, data, size);
     line[size] = '\0';
     options_default(&options);
-    options_parse(&options, line, loader_words, clocks);
+    options_parse(&options, &(struct option_source){NULL, line, loader_words}, 1, clocks);
 
     assert(options.window_ns >= 1000000 && options.window_ns <= 24 * 3600 * 1000000000ull);
     assert(options.clock_count <= OPTION_CLOCKS_MAX);

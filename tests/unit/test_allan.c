@@ -25,7 +25,7 @@ static long double average(size_t first, size_t count)
 
 static void check_octaves(void)
 {
-    allan_reset(&allan);
+    allan = (struct allan){0};
     for (size_t i = 0; i < VALUES; i++)
         allan_add(&allan, values[i]);
     for (unsigned n = 0; n < ALLAN_OCTAVES; n++) {
@@ -77,7 +77,7 @@ static void test_extremes(void **state)
         values[i] = i / 3 % 2 ? ALLAN_MOST_PPT : -ALLAN_MOST_PPT;
     check_octaves();
     assert_false(allan.clamped);
-    allan_reset(&allan);
+    allan = (struct allan){0};
     allan_add(&allan, INT64_MIN);
     assert_true(allan.clamped);
     assert_false(allan_deviation(&allan, 0, &ppt, &pairs));
@@ -93,7 +93,7 @@ static void test_a_gap(void **state)
     uint64_t ppt, pairs;
 
     (void)state;
-    allan_reset(&allan);
+    allan = (struct allan){0};
     for (unsigned i = 0; i < 8; i++)
         allan_add(&allan, i % 2 ? 1000 : -1000);
     allan_gap(&allan);

@@ -19,7 +19,7 @@ static struct options parse_over(struct options options, const char *line)
     char *copy = strdup(line);
 
     assert_non_null(copy);
-    options_parse(&options, copy, loader_words, clocks);
+    options_parse(&options, &(struct option_source){NULL, copy, loader_words}, 1, clocks);
     free(copy);
     return options;
 }
@@ -825,7 +825,7 @@ static struct options parse_three(const char *first, const char *second, const c
     struct options options;
 
     options_default(&options);
-    options_parse_sources(&options, sources, ARRAY_SIZE(sources), clocks);
+    options_parse(&options, sources, ARRAY_SIZE(sources), clocks);
     return options;
 }
 
