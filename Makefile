@@ -38,7 +38,7 @@ IMAGE_TARGET := $(if $(findstring clang,$(CC)),--target=x86_64-unknown-none-elf 
 IMAGE_CFLAGS := $(IMAGE_TARGET) $(COMMON) -Ikernel -ffreestanding -mgeneral-regs-only \
                 -mno-red-zone -fno-pic -fno-stack-protector -fno-builtin -fomit-frame-pointer \
                 -fno-jump-tables -fmerge-all-constants -fno-asynchronous-unwind-tables \
-                -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
+                -ffunction-sections -fdata-sections '-ffile-prefix-map=$(CURDIR)=.'
 # An address that is loaded before a loop rather than in it costs a register, and so pushes and pops.
 LTO_FLAGS    := -mllvm -disable-machine-licm
 NASM_FLAGS   := -f elf64 -w+all -w+error -DPACKED='"$(BUILD)/image/payload.gz"'
@@ -90,7 +90,12 @@ SCAN_O      := $(SCAN_C:%.c=$(BUILD)/scan/%.o)
 .PHONY: all efi image run check check-beds unit sim guest tools-test bench soak lint coverage fuzz setup clean help
 .PHONY: image-objects unit-programs sim-programs
 
-all: $(BUILD)/hypertick.elf $(BUILD)/hypertick.bzImage $(if $(HAVE_EFI),efi,efi-missing) $(BUILD)/hypertick-scan ## build build/hypertick.elf, .bzImage, hypertick-scan and, where gnu-efi is, .efi (the default)
+all: ## build build/hypertick.elf, .bzImage, hypertick-scan and, where gnu-efi is, .efi (the default)
+	@tools/setup --needed-for build
+	$(SUBMAKE) artefacts
+
+.PHONY: artefacts
+artefacts: $(BUILD)/hypertick.elf $(BUILD)/hypertick.bzImage $(if $(HAVE_EFI),efi,efi-missing) $(BUILD)/hypertick-scan
 
 efi: $(BUILD)/hypertick.efi ## build the EFI program, build/hypertick.efi
 
@@ -108,15 +113,19 @@ check: ## set up and run every test
 	@$(PYTHON) tools/check
 
 unit: ## run the unit tests of lib/
+	@tools/setup --needed-for unit
 	@$(PYTHON) tools/check unit
 
 sim: ## run the tests on the simulated machine
+	@tools/setup --needed-for unit
 	@$(PYTHON) tools/check sim
 
 tools-test: ## run the tests of the programs in tools/
+	@tools/setup --needed-for check
 	@$(PYTHON) tools/check tools
 
 guest: ## run the tests that boot the image
+	@tools/setup --needed-for check
 	@$(PYTHON) tools/check guest
 
 check-beds: ## boot the image in the heavier test beds: docs/testing.md
@@ -138,7 +147,9 @@ bench: ## measure accuracy, speed and size: RUNS=20, PEERS=1 for Linux beside it
 	@$(PYTHON) tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH_FLAGS)
 
 SOAK := 3600
-soak: all ## let the monitor run for SOAK=3600 seconds in QEMU TCG, and check that nothing creeps
+soak: ## let the monitor run for SOAK=3600 seconds in QEMU TCG, and check that nothing creeps
+	@tools/setup --needed-for run
+	$(SUBMAKE) all
 	@$(PYTHON) tests/guest/soak.py --seconds $(SOAK)
 
 image: ## make build/hypertick.iso and .img for BIOS and UEFI, and qcow2, vmdk, vhdx, vhd

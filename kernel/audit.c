@@ -26,7 +26,6 @@ void audit_run(struct audit *audit, const struct platform *platform, const struc
                size_t claim_count, const struct measurement *measurement, const char *broken)
 {
     struct cpuid_repeat repeat;
-    uint32_t dropped;
     const char *in_window = broken_in_window(measurement);
     struct check_input input = {
         .scan = &platform->scan,
@@ -47,7 +46,7 @@ void audit_run(struct audit *audit, const struct platform *platform, const struc
     audit->scan_executions = cpuid_log_executions();
     cpuid_log_repeat(&repeat, &platform->scan);
     check_read(&platform->cpuid, &platform->scan);
-    input.leaves = cpuid_log_entries(&input.leaf_count, &dropped);
+    input.leaves = cpuid_log_entries(&input.leaf_count, &input.leaves_dropped);
     audit->count = check_run(&input, audit->checks);
     audit->cycles = machine_tsc() - audit->cycles;
     audit->executions = cpuid_log_executions() - audit->scan_executions;

@@ -228,18 +228,18 @@ void measure_conclude_closed(struct measurement *measurement)
 struct judgement measure_judge(const struct measurement *measurement, const struct claim *claim,
                                uint64_t tolerance_ppb, const char **reason)
 {
-    struct judgement none = {.verdict = VERDICT_INCONCLUSIVE};
     bool tsc = claim->clock == CLAIM_TSC;
+    bool known = tsc ? measurement->decided : measurement->bus_known;
+    struct rate_interval measured = {0}; // says that nothing is proven
 
-    *reason = "";
-    if (tsc ? !measurement->decided : !measurement->bus_known) {
-        *reason = tsc ? measurement->undecided : measurement->bus_reason;
-        return none;
-    }
+    if (known)
+        measured = tsc ? measurement->all : measurement->bus;
     struct judgement judgement =
-        claim_judge(claim->millihertz, claim->granularity_millihertz, tolerance_ppb,
-                    tsc ? measurement->all : measurement->bus);
-    if (judgement.verdict == VERDICT_INCONCLUSIVE)
-        *reason = "the interval is too wide to tell";
+        claim_judge(claim->millihertz, claim->granularity_millihertz, tolerance_ppb, measured);
+    if (!known)
+        *reason = tsc ? measurement->undecided : measurement->bus_reason;
+    else
+        *reason =
+            judgement.verdict == VERDICT_INCONCLUSIVE ? "the interval is too wide to tell" : "";
     return judgement;
 }

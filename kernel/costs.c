@@ -4,7 +4,9 @@
 
 #include "kernel/apic.h"
 #include "kernel/hyperv.h"
+#include "kernel/pvclock.h"
 #include "kernel/smp.h"
+#include "kernel/vmware.h"
 #include "lib/cpu_rate.h"
 #include "lib/sample.h"
 #include "lib/text.h"
@@ -127,6 +129,12 @@ static void act_rdmsr(const struct access *access, struct bracket *bracket)
     machine_bracket_msr(access->number, bracket);
 }
 
+static void act_gethz(const struct access *access, struct bracket *bracket)
+{
+    (void)access;
+    vmware_bracket_gethz(bracket);
+}
+
 static void act_post_code(const struct access *access, struct bracket *bracket)
 {
     (void)access;
@@ -165,24 +173,29 @@ static void take_clocks(const struct measurement *measurement)
     }
 }
 
-// The MSRs that claims were read from.
+// The MSRs and the port that claims were read from.
 static void take_claims(const struct claim *claims, size_t count)
 {
-    static const struct {
+    const struct {
         const char *source;
-        uint32_t msr;
+        uint32_t msr; // 0: the port
     } sources[] = {
         {"msr-0xce", INTEL_MSR_PLATFORM_INFO},
         {"msr-fsb", INTEL_MSR_FSB_FREQ},
         {"amd-pstate", AMD_MSR_PSTATE_0},
         {"hyperv-msr", HYPERV_MSR_TSC_FREQUENCY},
+        {"pvclock", pvclock_msr()},
+        {"vmware-port", 0},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
         for (size_t j = 0; j < count; j++) {
             if (!claims[j].present || !text_equal(claims[j].source, sources[i].source))
                 continue;
-            take_msr(sources[i].msr);
+            if (sources[i].msr)
+                take_msr(sources[i].msr);
+            else
+                take(NULL, "vmware-port", act_gethz);
             break; // a source may make two claims
         }
 }

@@ -12,6 +12,10 @@
 // Rounds after a break before the offsets are taken: enough for narrow brackets on this side, few
 // enough that those of the other side are still remembered.
 #define ROUNDS_AFTER 192
+// In a guest so slow that these take long, fewer will do with duration=: after this many times what
+// is a gap, so that what happens next is told by itself.
+#define ROUNDS_LEAST 16
+#define GAPS_AFTER   10
 
 static struct incident *add(struct measurement *measurement, uint64_t after, uint64_t before)
 {
@@ -224,9 +228,55 @@ static void attribute_among(struct incident *incident, unsigned clocks)
     }
 }
 
+// The clock is coarser than its examination showed: it starts again, with twice the granularity.
+static void coarsen(struct clock_run *run)
+{
+    struct track_config config = run->track.config;
+
+    run->status = CLOCK_COARSE;
+    run->step_ticks = config.step = 2 * config.step;
+    text_print(run->reason, sizeof(run->reason),
+               "it moves in steps of up to %llu ticks, as the window showed",
+               (unsigned long long)run->step_ticks);
+    track_reset(&run->track, &config);
+    slice_reset(&run->slice, config.step);
+    run->first_cycles = UINT64_MAX;
+}
+
+// A coarse clock that contradicts itself by less than its granularity.
+static bool is_coarser(const struct clock_run *run)
+{
+    return run->status == CLOCK_COARSE && run->track.defect_millitick / 1000 < run->step_ticks;
+}
+
+// The granularity is known by experiment only. A break that one clock alone shows, and that one
+// more step of its count explains, is not proven to be more than that. Without another clock there
+// is nothing to bear witness for its line.
+static bool turned_out_coarse(struct measurement *measurement, const struct incident *incident)
+{
+    struct clock_run *run = &measurement->clocks[incident->first];
+    unsigned own = 1u << incident->first;
+    size_t witnesses = 0;
+
+    for (size_t i = 0; i < measurement->count; i++) {
+        if (i == incident->first || !incident->offsets[i].known)
+            continue;
+        if (!contains_zero(incident, i))
+            return false;
+        witnesses += !measurement->clocks[i].info.slow;
+    }
+    if (!witnesses || measurement->incident_count > INCIDENTS_MAX || incident->back_cycles ||
+        (incident->seen | incident->changed) & ~own || run->info.slow ||
+        !track_fits(&run->track, 2 * run->step_ticks))
+        return false;
+    coarsen(run);
+    return true;
+}
+
 static void take_offsets(struct measurement *measurement)
 {
-    struct incident *incident = &measurement->incidents[measurement->pending];
+    size_t pending = measurement->pending;
+    struct incident *incident = &measurement->incidents[pending];
 
     measurement->pending = SIZE_MAX;
     // What has been read since may tell the time of the break more precisely.
@@ -243,6 +293,12 @@ static void take_offsets(struct measurement *measurement)
     } else {
         *incident = other;
     }
+    if (turned_out_coarse(measurement, incident)) {
+        measurement->incident_count--;
+        for (size_t i = pending; i < measurement->incident_count; i++)
+            measurement->incidents[i] = measurement->incidents[i + 1];
+        return;
+    }
     incident_attribute(measurement, incident);
     if (!incident->is_step && !measurement->repeats)
         for (size_t i = 0; i < measurement->count; i++)
@@ -250,26 +306,14 @@ static void take_offsets(struct measurement *measurement)
                 track_change(&measurement->clocks[i].track);
 }
 
-// A coarse clock that contradicts itself by less than its granularity is coarser than its
-// examination showed. It starts again, with twice the granularity.
-static bool is_coarser(struct clock_run *run)
-{
-    if (run->status != CLOCK_COARSE || run->track.defect_millitick / 1000 >= run->step_ticks)
-        return false;
-    struct track_config config = run->track.config;
-    run->step_ticks = config.step = 2 * config.step;
-    track_reset(&run->track, &config);
-    slice_reset(&run->slice, config.step);
-    run->first_cycles = UINT64_MAX;
-    return true;
-}
-
 void incident_open(struct measurement *measurement, size_t index, uint64_t cycles)
 {
     uint64_t after;
 
-    if (is_coarser(&measurement->clocks[index]))
+    if (is_coarser(&measurement->clocks[index])) {
+        coarsen(&measurement->clocks[index]);
         return;
+    }
     track_locate(&measurement->clocks[index].track, &after);
     if (measurement->pending != SIZE_MAX) {
         // One break is seen by one clock after the other: the same incident.
@@ -314,11 +358,20 @@ void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t c
     wait_for_more(measurement, at);
 }
 
+static bool takes_long(const struct measurement *measurement)
+{
+    uint64_t since = measurement->incidents[measurement->pending].before_cycles;
+
+    return measurement->repeats && measurement->pending_rounds < ROUNDS_AFTER - ROUNDS_LEAST &&
+           measurement->last_tsc - measurement->base >
+               since + GAPS_AFTER * measurement->gap_limit_cycles;
+}
+
 void incident_round(struct measurement *measurement)
 {
     if (measurement->pending != SIZE_MAX) {
         look_for_quiet(measurement, &measurement->incidents[measurement->pending]);
-        if (measurement->pending_rounds-- == 0)
+        if (measurement->pending_rounds-- == 0 || takes_long(measurement))
             take_offsets(measurement);
     }
     incident_forgo(measurement, measurement->last_tsc - measurement->base);

@@ -154,22 +154,26 @@ static bool rate_changed(const struct measurement *measurement)
     return false;
 }
 
-// The interval is too wide. It narrows as the window grows, so that a window can be named, with a
+#define LONGEST_WINDOW_MS 86400000 // 24 h: docs/options.md
+
+// The interval is too wide. It narrows as the window grows, so that a time can be named, with a
 // quarter to spare, unless the claim is off by just what is allowed.
 static void raise_wide(struct judged *judged, const struct judged_claim *claim,
-                       const struct measurement *measurement)
+                       const struct measurement *measurement, const char *key)
 {
     const struct judgement *judgement = &claim->judgement;
     uint64_t error = magnitude(claim), allowed = judgement->allowed_ppb;
+    uint64_t margin = error < allowed ? allowed - error : error - allowed;
     uint64_t half = (uint64_t)(judgement->high_ppb - judgement->low_ppb) / 2;
     char proven_ppm[DECIMAL_SIZE], allowed_ppm[DECIMAL_SIZE], window[48] = "";
 
     if (rate_changed(measurement)) {
         text_print(window, sizeof(window), "; the rate changed");
-    } else if (error < allowed && measurement->window_ns) {
-        uint64_t ms = wide_mul_div_up(measurement->window_ns, half, allowed - error) / 1000000;
+    } else if (margin && measurement->window_ns) {
+        uint64_t ms = wide_mul_div_up(measurement->window_ns, half, margin) / 1000000;
         ms += ms / 4 + 1;
-        text_print(window, sizeof(window), "; try window=%llums", (unsigned long long)ms);
+        if (ms <= LONGEST_WINDOW_MS)
+            text_print(window, sizeof(window), "; try %s=%llums", key, (unsigned long long)ms);
     }
     raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s", claim->claim->source,
           text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);
@@ -198,7 +202,7 @@ static void judge_claim(struct judged *judged, const struct claim *claims, size_
     if (result->judgement.verdict != VERDICT_INCONCLUSIVE || claim->clock != CLAIM_TSC)
         return;
     if (measurement->decided)
-        raise_wide(judged, result, measurement);
+        raise_wide(judged, result, measurement, monitor ? "duration" : "window");
     else
         raise(judged, OUTCOME_INCONCLUSIVE, "%s: %s", claim->source, result->reason);
 }

@@ -285,6 +285,22 @@ static inline void machine_bracket_bare(struct bracket *out)
     *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
+// A command of VMware's backdoor, which is known to answer: IN EAX, DX, and what it gives in the
+// other registers is dropped.
+static inline void machine_bracket_backdoor(uint16_t port, uint32_t magic, uint32_t command,
+                                            struct bracket *out)
+{
+    uint64_t low, high;
+    uint32_t after_low, after_high, rbx = UINT32_MAX;
+    __asm__ volatile(
+        MACHINE_BRACKET("movl %k[magic], %%eax\n\tmovl %k[port], %%edx\n\tinl %%dx, %%eax")
+        : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high), "+b"(rbx),
+          "+c"(command)
+        : [magic] "r"(magic), [port] "r"((uint32_t)port)
+        : "memory");
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
+}
+
 // So many NOPs.
 #define MACHINE_NOPS 16
 static inline void machine_bracket_nops(struct bracket *out)

@@ -12,9 +12,10 @@
 #define BLIND_CYCLES (1ull << 34)
 // With duration=, so long without a reading is a gap: longer than a record takes on a serial line
 // of 115200 baud. After a report even a slow screen is allowed for.
-#define GAP_NS      50000000u
-#define GAP_BUSY_NS 1000000000u
-#define QUIET_PARTS 50
+#define GAP_NS       50000000u
+#define GAP_BUSY_NS  1000000000u
+#define QUIET_PARTS  50
+#define QUIET_ROUNDS 3
 
 const char *measurement_status_word(enum measurement_status status)
 {
@@ -101,7 +102,8 @@ void measure_probe(struct measurement *measurement, const struct platform *platf
         struct clock_run *run = &measurement->clocks[i];
         memset(run, 0, offsetof(struct clock_run, track));
         run->clock = clock_table[i];
-        run->info.independence = platform_is_virtual(platform) ? "host-timebase" : "hardware";
+        run->info.independence =
+            platform_has_hardware_clocks(platform) ? "hardware" : "host-timebase";
         measurement->count = i + 1;
         if (!wanted(&platform->options, run->clock->name)) {
             run->status = CLOCK_UNUSED;
@@ -193,6 +195,10 @@ static void look_for_gap(struct measurement *measurement, uint64_t last_tsc, uin
 
     measurement->busy = false;
     if (tsc - last_tsc <= quiet)
+        return;
+    // In a slow guest nothing is read for as long between any two rounds.
+    uint64_t rounds = measurement->samples / measurement->count + 1;
+    if (tsc - last_tsc <= (last_tsc - measurement->base) / rounds * QUIET_ROUNDS)
         return;
     struct gap gap = {.after_cycles = last_tsc - measurement->base,
                       .before_cycles = tsc - measurement->base,
@@ -390,6 +396,15 @@ void measure_limit_gaps(struct measurement *measurement)
     measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
 }
 
+// Is there a clock that a longer window would make one of use? The slowest needs 3 s (examine).
+static bool has_slow(const struct measurement *measurement)
+{
+    for (size_t i = 0; i < measurement->count; i++)
+        if (measurement->clocks[i].status == CLOCK_SLOW)
+            return true;
+    return false;
+}
+
 bool measure_begin(struct measurement *measurement, const struct options *options)
 {
     uint64_t tsc_millihertz = choose_clocks(measurement);
@@ -400,9 +415,12 @@ bool measure_begin(struct measurement *measurement, const struct options *option
     measure_time_by(measurement, options, tsc_millihertz);
     start_tracks(measurement);
     if (!measurement->tsc_advances || !measurement->window_clock) {
-        measurement->undecided = measurement->tsc_advances
-                                     ? "no reference clock of known rate is live"
-                                     : "the TSC does not advance";
+        measurement->undecided = !measurement->tsc_advances ? "the TSC does not advance"
+                                 : has_slow(measurement)
+                                     ? "no reference clock of known rate is live; try window=3s"
+                                     : "no reference clock of known rate is live";
+        text_print(measurement->bus_reason, sizeof(measurement->bus_reason), "%s",
+                   measurement->undecided);
         return false;
     }
     // The first passes through the sampling code cost more than the later ones (translation in an

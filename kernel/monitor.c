@@ -130,10 +130,13 @@ static void take_drift(struct monitor *monitor, const struct measurement *measur
     monitor->drift_high_ppb = high;
 }
 
-// A clock whose count is not sure over what happened begins anew.
+// A clock whose count is not sure over what happened begins anew. What is not sized yet may be a
+// step, so nothing behind it counts.
 static void drop_marks(struct monitor *monitor, const struct measurement *measurement,
                        struct clock_run *run)
 {
+    for (size_t i = 0; i < measurement->incident_count && i < INCIDENTS_MAX; i++)
+        marks_cut(&run->marks, measurement->incidents[i].after_cycles);
     take_drift(monitor, measurement, run);
     marks_reset(&run->marks);
 }
@@ -481,9 +484,11 @@ void monitor_run(struct monitor *monitor, struct measurement *measurement,
         drop_marks(monitor, measurement, &measurement->clocks[i]);
     monitor->duration_ns = measurement->window_at_ns;
     put_aside(&run);
-    if (!monitor->rate_ns)
-        return;
-    monitor->rate.estimate = monitor->raw.estimate = wide_quotient(monitor->mean, monitor->rate_ns);
+    // Where no stretch had time to tell a best value, any that is proven will do.
+    monitor->rate.estimate = monitor->rate_ns
+                                 ? wide_quotient(monitor->mean, monitor->rate_ns)
+                                 : monitor->rate.low + (monitor->rate.high - monitor->rate.low) / 2;
+    monitor->raw.estimate = monitor->rate.estimate;
 }
 
 void monitor_judgement(const struct monitor *monitor, size_t index, struct judgement *judgement,

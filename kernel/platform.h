@@ -40,3 +40,11 @@ static inline bool platform_is_virtual(const struct platform *platform)
 {
     return platform->scan.present || platform->scan.block_count;
 }
+
+// Are the clocks the hardware's own? So they are where no hypervisor shows, and below those that
+// divide a machine, or protect it, and emulate none of its devices: Jailhouse and Intel's KGT.
+static inline bool platform_has_hardware_clocks(const struct platform *platform)
+{
+    return !platform_is_virtual(platform) || scan_has_vendor(&platform->scan, "Jailhouse") ||
+           scan_has_vendor(&platform->scan, "Intel KGT");
+}

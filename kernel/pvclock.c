@@ -41,8 +41,9 @@ bool pvclock_enable(const struct platform *platform, char *reason, size_t reason
     if ((features & FEATURE_CLOCKSOURCE2 && enable(PVCLOCK_MSR)) ||
         (features & FEATURE_CLOCKSOURCE && enable(PVCLOCK_MSR_OLD)))
         return true;
-    text_print(reason, reason_size, "writing MSR 0x%x raises #GP",
-               (features & FEATURE_CLOCKSOURCE) ? PVCLOCK_MSR_OLD : PVCLOCK_MSR);
+    text_print(reason, reason_size, "writing MSR 0x%x%s raises #GP",
+               (features & FEATURE_CLOCKSOURCE2) ? PVCLOCK_MSR : PVCLOCK_MSR_OLD,
+               !(~features & (FEATURE_CLOCKSOURCE | FEATURE_CLOCKSOURCE2)) ? " and 0x12" : "");
     return false;
 }
 

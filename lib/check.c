@@ -44,13 +44,14 @@ static const struct {
      check_blocks_256},
     {{"generic-block-leaf", BLOCKS_16, "a block named Generic... reaches to its TSC leaf at +1"},
      check_generic_block},
-    {{"vendor-space-form", VENDOR_SPACE, "a block at 0x40SSSS00 has its max leaf in the block"},
+    {{"vendor-space-form", VENDOR_SPACE,
+      "a block at 0x40SSSS00 has a signature, and its max leaf in the block"},
      check_vendor_spaces},
     {{"unknown-blocks-ignored", BLOCKS_16,
       "the guest reads nothing of an unknown block but its signature leaf"},
      check_unknown_blocks},
     {{"interface-signature", INTERFACE,
-      "a vendor whose interface has a signature shows it in 0x40000001 EAX"},
+      "a vendor whose interface has a signature shows it in EAX of its leaf +1"},
      check_interface_signature},
     {{"interface-max-leaf", INTERFACE, "the interface Hv#1 needs leaves up to 0x40000005"},
      check_interface_max_leaf},
@@ -114,6 +115,10 @@ void check_read(const struct cpuid_source *source, const struct scan *scan)
 
     if (last >= CPUID_EXTENDED_POWER && last <= EXTENDED_LAST)
         cpuid_read(source, CPUID_EXTENDED_POWER, 0);
+    for (size_t i = 0; i < scan->block_count; i++)
+        if (check_interface_of(&scan->blocks[i]) &&
+            scan->blocks[i].last_leaf > scan->blocks[i].base && &scan->blocks[i] != block)
+            cpuid_read(source, scan->blocks[i].base + 1, 0);
     if (block && block->last_leaf >= CPUID_HYPERV_FEATURES &&
         text_equal(scan->interface_signature, "Hv#1"))
         cpuid_read(source, CPUID_HYPERV_FEATURES, 0);

@@ -41,7 +41,8 @@ struct check_input {
     const struct scan *scan;
     const struct cpuid_entry *leaves; // those that are known
     size_t leaf_count;
-    bool is_dump; // they come from a file, and are not what the scan read from a CPU
+    uint32_t leaves_dropped; // reads that there was no room for in `leaves`
+    bool is_dump;            // they come from a file, and are not what the scan read from a CPU
     const struct claim *claims;
     size_t claim_count;
     uint64_t tolerance_ppb;          // between a claim and what was measured
@@ -53,8 +54,9 @@ struct check_input {
 
 #define CHECKS_MAX 24
 
-// Reads the leaves that the audit needs beside those of the scan: 0x80000000, 0x80000007, and
-// 0x40000003 where the interface is Hyper-V's and the leaf is in range.
+// Reads the leaves that the audit needs beside those of the scan: 0x80000000, 0x80000007, leaf + 1
+// of known blocks whose interface has a signature there, and 0x40000003 where the interface is
+// Hyper-V's and the leaf is in range.
 void check_read(const struct cpuid_source *source, const struct scan *scan);
 
 // Runs every check, in the order of docs/checks.md. Returns how many that are.

@@ -13,6 +13,8 @@ enum check_result check_present_bit(const struct check_input *input, struct text
 
     if (!check_leaf(input, 1))
         return check_say(detail, CHECK_SKIP, "leaf 1 is not known");
+    if (!scan->block_count && !check_leaf(input, CPUID_HYPERVISOR_BASE))
+        return check_say(detail, CHECK_SKIP, "leaf 0x40000000 is not known");
     if (!scan->present && !scan->block_count)
         return check_say(detail, CHECK_PASS, "clear, and there is no signature leaf");
     if (!scan->present)
@@ -35,8 +37,7 @@ enum check_result check_signature(const struct check_input *input, struct text *
         return check_say(detail, CHECK_SKIP, "leaf 0x40000000 is not implemented");
     signature_bytes(scan->first, bytes);
     signature_ascii(bytes, ascii);
-    // A block is printable, or it is the one that stands without a name for its timing leaf.
-    return check_say(detail, block && ascii[0] ? CHECK_PASS : CHECK_FAIL, "\"%s\"", ascii);
+    return check_say(detail, signature_length(bytes) ? CHECK_PASS : CHECK_FAIL, "\"%s\"", ascii);
 }
 
 enum check_result check_max_leaf(const struct check_input *input, struct text *detail)
@@ -52,7 +53,8 @@ enum check_result check_max_leaf(const struct check_input *input, struct text *d
                      "0x%08x", block->max_leaf);
 }
 
-// Is any leaf known that no block reaches?
+// Is any leaf known that no block reaches, and that was answered as those beyond every range? What
+// a dump has not is answered with zeros, which prove nothing.
 static bool beyond_is_known(const struct check_input *input)
 {
     for (size_t i = 0; i < input->leaf_count; i++) {
@@ -61,7 +63,7 @@ static bool beyond_is_known(const struct check_input *input)
         for (size_t n = 0; n < input->scan->block_count && !inside; n++)
             inside =
                 leaf >= input->scan->blocks[n].base && leaf <= input->scan->blocks[n].last_leaf;
-        if (!inside)
+        if (!inside && cpuid_equal(input->leaves[i].words, input->scan->beyond))
             return true;
     }
     return false;
@@ -106,26 +108,51 @@ enum check_result check_signature_repeats(const struct check_input *input, struc
 
 // --- The flat range
 
+static const struct block *block_at(const struct scan *scan, uint32_t base)
+{
+    for (size_t i = 0; i < scan->block_count; i++)
+        if (scan->blocks[i].base == base)
+            return &scan->blocks[i];
+    return NULL;
+}
+
+// Does a block within the range of the one at 0x40000000 say what this leaf means? Hyper-V's debug
+// interface is one.
+static bool in_inner_block(const struct scan *scan, uint32_t leaf)
+{
+    const struct block *block = block_at(scan, leaf & ~0xfu);
+
+    return block && leaf <= block->last_leaf;
+}
+
 enum check_result check_generic_zero(const struct check_input *input, struct text *detail)
 {
     const struct scan *scan = input->scan;
     const struct block *block = scan_main_block(scan);
-    uint32_t data = 0;
+    uint32_t data = 0, missing = 0;
     unsigned zeros = 0;
 
     if (!block || !scan->timing_in_range)
         return check_say(detail, CHECK_SKIP, "no generic leaf is in range");
     for (uint32_t leaf = CPUID_TIMING_LEAF; leaf <= block->last_leaf; leaf++) {
         const struct cpuid_words *words = check_leaf(input, leaf);
-        enum cpuid_answer answer = words ? scan_answer_within(scan, block, *words) : ANSWER_ZEROS;
         char text[SCAN_ANSWER_SIZE];
-        zeros += words && answer == ANSWER_ZEROS;
+        if (in_inner_block(scan, leaf))
+            continue;
+        if (!words) {
+            missing = missing ? missing : leaf;
+            continue;
+        }
+        enum cpuid_answer answer = scan_answer_within(scan, block, *words);
+        zeros += answer == ANSWER_ZEROS;
         if (answer == ANSWER_DATA && leaf != CPUID_TIMING_LEAF && !data)
             data = leaf;
         if (answer != ANSWER_DATA && answer != ANSWER_ZEROS)
             return check_say(detail, CHECK_FAIL, "0x%08x %s", leaf,
                              scan_answer_text(scan, answer, text));
     }
+    if (missing)
+        return check_say(detail, CHECK_SKIP, "leaf 0x%08x is not known", missing);
     if (data)
         return check_say(detail, CHECK_PASS, "0x%08x holds data: no proposal says what it means",
                          data);
@@ -196,14 +223,6 @@ enum check_result check_timing_reserved(const struct check_input *input, struct 
 
 // --- Blocks
 
-static const struct block *block_at(const struct scan *scan, uint32_t base)
-{
-    for (size_t i = 0; i < scan->block_count; i++)
-        if (scan->blocks[i].base == base)
-            return &scan->blocks[i];
-    return NULL;
-}
-
 static bool max_leaf_inside(const struct block *block, uint32_t leaves, struct text *detail)
 {
     if (block->max_leaf >= block->base && block->max_leaf < block->base + leaves)
@@ -220,30 +239,60 @@ static bool is_data(const struct scan *scan, struct cpuid_words words)
     for (size_t i = 0; i < scan->block_count; i++)
         if (cpuid_equal(words, scan->blocks[i].words))
             return false;
-    return true;
+    return !scan->blocks_dropped; // else it may be one of those
 }
 
-// Every base of a convention but 0x40000000, which has checks of its own. What the flat range of
-// that block covers is not a base of a 16-leaf block.
+// Of a convention: blocks of so many leaves, at so many bases.
+struct convention {
+    uint32_t leaves, bases;
+};
+
+// Is this a base, and not 0x40000000, which has checks of its own?
+static bool is_base_of(struct convention convention, uint32_t leaf)
+{
+    uint32_t offset = leaf - CPUID_HYPERVISOR_BASE;
+
+    return offset && offset % convention.leaves == 0 &&
+           offset / convention.leaves < convention.bases;
+}
+
+// The first base among these leaves that no block is at; 0: there is none. What the flat range of
+// the block at 0x40000000 covers is not a base of a 16-leaf block.
+static uint32_t base_without_block(const struct scan *scan, const struct cpuid_entry *entry,
+                                   struct convention convention)
+{
+    const struct block *main_block = scan_main_block(scan);
+    uint32_t leaf = entry->leaf;
+
+    for (uint32_t i = 0; i < entry->count; i++, leaf += entry->stride)
+        if (is_base_of(convention, leaf) && !block_at(scan, leaf) &&
+            !(main_block && leaf <= main_block->last_leaf))
+            return leaf;
+    return 0;
+}
+
 static enum check_result check_blocks(const struct check_input *input, struct text *detail,
-                                      uint32_t leaves, unsigned bases)
+                                      struct convention convention)
 {
     const struct scan *scan = input->scan;
-    const struct block *main_block = scan_main_block(scan);
     unsigned found = 0;
 
     if (!check_leaf(input, CPUID_HYPERVISOR_BASE))
         return check_say(detail, CHECK_SKIP, "leaf 0x40000000 is not known");
-    for (unsigned i = 1; i < bases; i++) {
-        uint32_t base = CPUID_HYPERVISOR_BASE + i * leaves;
-        const struct block *block = block_at(scan, base);
-        const struct cpuid_words *words = check_leaf(input, base);
-        if (block) {
-            found++;
-            if (!max_leaf_inside(block, leaves, detail))
-                return CHECK_FAIL;
-        } else if (words && is_data(scan, *words) && !(main_block && base <= main_block->last_leaf))
-            return check_say(detail, CHECK_FAIL, "0x%08x holds data, but no signature", base);
+    for (size_t i = 0; i < scan->block_count; i++) {
+        if (!is_base_of(convention, scan->blocks[i].base))
+            continue;
+        found++;
+        if (!max_leaf_inside(&scan->blocks[i], convention.leaves, detail))
+            return CHECK_FAIL;
+    }
+    for (size_t i = 0; i < input->leaf_count; i++) {
+        const struct cpuid_entry *entry = &input->leaves[i];
+        uint32_t base = !entry->subleaf && is_data(scan, entry->words)
+                            ? base_without_block(scan, entry, convention)
+                            : 0;
+        if (base)
+            return check_say(detail, CHECK_FAIL, "0x%08x holds data, but no signature leaf", base);
     }
     if (!found)
         return check_say(detail, CHECK_SKIP, "no block but at 0x40000000");
@@ -253,12 +302,12 @@ static enum check_result check_blocks(const struct check_input *input, struct te
 
 enum check_result check_blocks_16(const struct check_input *input, struct text *detail)
 {
-    return check_blocks(input, detail, 16, 16);
+    return check_blocks(input, detail, (struct convention){16, 16});
 }
 
 enum check_result check_blocks_256(const struct check_input *input, struct text *detail)
 {
-    return check_blocks(input, detail, 256, 256);
+    return check_blocks(input, detail, (struct convention){256, 256});
 }
 
 enum check_result check_generic_block(const struct check_input *input, struct text *detail)
@@ -271,6 +320,8 @@ enum check_result check_generic_block(const struct check_input *input, struct te
         if (!block->generic)
             continue;
         found++;
+        if (block->next_read && !check_leaf(input, block->base + 1))
+            return check_say(detail, CHECK_SKIP, "leaf 0x%08x is not known", block->base + 1);
         if (!block->next_read || cpuid_is_zero(block->next))
             return check_say(detail, CHECK_FAIL, "0x%08x %s", block->base + 1,
                              block->next_read ? "reads as zeros" : "is above its max leaf");
@@ -283,6 +334,9 @@ enum check_result check_generic_block(const struct check_input *input, struct te
 enum check_result check_vendor_spaces(const struct check_input *input, struct text *detail)
 {
     const struct scan *scan = input->scan;
+    // The wide scan's counts include those of the 256-leaf blocks.
+    unsigned data = scan->findings[SCAN_WIDE].answers[ANSWER_DATA] -
+                    scan->findings[SCAN_BLOCKS256].answers[ANSWER_DATA];
     unsigned found = 0;
 
     if (!scan->findings[SCAN_WIDE].ran)
@@ -294,6 +348,9 @@ enum check_result check_vendor_spaces(const struct check_input *input, struct te
         if (!max_leaf_inside(&scan->blocks[i], BLOCK_LEAVES, detail))
             return CHECK_FAIL;
     }
+    if (data)
+        return check_say(detail, CHECK_FAIL, "%u base%s data, but no signature leaf", data,
+                         data == 1 ? " holds" : "s hold");
     return check_say(detail, found ? CHECK_PASS : CHECK_SKIP, "%u vendor space%s", found,
                      found == 1 ? "" : "s");
 }
@@ -326,6 +383,8 @@ enum check_result check_unknown_blocks(const struct check_input *input, struct t
 
     if (input->is_dump)
         return check_say(detail, CHECK_SKIP, "a dump: not this program read it");
+    if (input->leaves_dropped)
+        return check_say(detail, CHECK_SKIP, "%u reads are not on record", input->leaves_dropped);
     for (size_t i = 0; i < scan->block_count; i++) {
         const struct block *block = &scan->blocks[i];
         if (block->known || block->generic || block == main_block)

@@ -29,5 +29,8 @@ const struct cpuid_words *check_leaf(const struct check_input *input, uint32_t l
 enum check_result check_say(struct text *detail, enum check_result result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+// The four letters that this vendor's interface has in EAX of leaf + 1, NULL: none are demanded.
+const char *check_interface_of(const struct block *block);
+
 // Is there a hypervisor, by the bit or by a block?
 bool check_is_guest(const struct scan *scan);

@@ -21,22 +21,47 @@ static bool has_hyperv_interface(const struct scan *scan)
     return text_equal(scan->interface_signature, HYPERV_INTERFACE);
 }
 
+const char *check_interface_of(const struct block *block)
+{
+    if (is_hyperv_signature(block))
+        return HYPERV_INTERFACE;
+    // QEMU target/i386/kvm/kvm.c, hyperv_fill_cpuids.
+    if (memcmp(block->signature, "Microsoft VS", 12) == 0)
+        return "VS#1";
+    // XNU osfmk/i386/cpuid.c.
+    return memcmp(block->signature, "apple-pv-xnu", 12) == 0 ? "AH#1" : NULL;
+}
+
 enum check_result check_interface_signature(const struct check_input *input, struct text *detail)
 {
     const struct scan *scan = input->scan;
-    const struct block *block = scan_main_block(scan);
+    const char *signature = scan->interface_signature;
 
-    if (!block)
-        return check_say(detail, CHECK_SKIP, "no block at 0x40000000");
-    if (!check_leaf(input, CPUID_HYPERVISOR_BASE + 1))
-        return check_say(detail, CHECK_SKIP, "leaf 0x40000001 is not known");
-    if (!is_hyperv_signature(block) && !scan->interface_signature[0])
+    if (!scan->block_count)
+        return check_say(detail, CHECK_SKIP, "no block");
+    for (size_t i = 0; i < scan->block_count; i++) {
+        const struct block *block = &scan->blocks[i];
+        const struct cpuid_words *words = check_leaf(input, block->base + 1);
+        const char *demanded = check_interface_of(block);
+        uint32_t letters;
+        if (block == scan_main_block(scan) && block->next_read && !words)
+            return check_say(detail, CHECK_SKIP, "leaf 0x%08x is not known", block->base + 1);
+        if (!demanded)
+            continue;
+        memcpy(&letters, demanded, sizeof(letters));
+        if (block->last_leaf == block->base)
+            return check_say(detail, CHECK_FAIL, "0x%08x, where \"%s\" belongs, is out of range",
+                             block->base + 1, demanded);
+        if (!words)
+            return check_say(detail, CHECK_SKIP, "leaf 0x%08x is not known", block->base + 1);
+        if (words->eax != letters)
+            return check_say(detail, CHECK_FAIL, "0x%08x EAX is 0x%08x, not \"%s\"",
+                             block->base + 1, words->eax, demanded);
+        signature = *signature ? signature : demanded;
+    }
+    if (!*signature)
         return check_say(detail, CHECK_SKIP, "this vendor's interface has none");
-    if (is_hyperv_signature(block) && !has_hyperv_interface(scan))
-        return check_say(detail, CHECK_FAIL,
-                         "0x40000001 EAX is 0x%08x, not \"" HYPERV_INTERFACE "\"",
-                         scan->interface_words);
-    return check_say(detail, CHECK_PASS, "\"%s\"", scan->interface_signature);
+    return check_say(detail, CHECK_PASS, "\"%s\"", signature);
 }
 
 enum check_result check_interface_max_leaf(const struct check_input *input, struct text *detail)
@@ -46,7 +71,7 @@ enum check_result check_interface_max_leaf(const struct check_input *input, stru
     if (!block || !has_hyperv_interface(input->scan))
         return check_say(detail, CHECK_SKIP, "the interface is not " HYPERV_INTERFACE);
     return check_say(detail,
-                     block->max_leaf - block->base >= HYPERV_LEAVES ? CHECK_PASS : CHECK_FAIL,
+                     block->last_leaf - block->base >= HYPERV_LEAVES ? CHECK_PASS : CHECK_FAIL,
                      "max leaf 0x%08x", block->max_leaf);
 }
 
@@ -142,13 +167,14 @@ static struct cpuid_words mask_of(const struct scan *scan, uint32_t leaf)
 void cpuid_repeat_add(struct cpuid_repeat *repeat, const struct scan *scan,
                       const struct cpuid_entry *first, struct cpuid_words second)
 {
-    struct cpuid_words mask = mask_of(scan, first->leaf);
-    struct cpuid_words difference = {first->words.eax ^ second.eax, first->words.ebx ^ second.ebx,
-                                     first->words.ecx ^ second.ecx, first->words.edx ^ second.edx};
+    struct cpuid_words mask,
+        difference = {first->words.eax ^ second.eax, first->words.ebx ^ second.ebx,
+                      first->words.ecx ^ second.ecx, first->words.edx ^ second.edx};
 
     repeat->leaves++;
     if (cpuid_is_zero(difference))
         return;
+    mask = mask_of(scan, first->leaf);
     if (!((difference.eax & ~mask.eax) | (difference.ebx & ~mask.ebx) |
           (difference.ecx & ~mask.ecx) | (difference.edx & ~mask.edx))) {
         repeat->excluded++;

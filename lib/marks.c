@@ -27,6 +27,14 @@ void marks_add(struct marks *marks, const struct sample *sample)
     marks->kept[marks->count++] = *sample;
 }
 
+void marks_cut(struct marks *marks, uint64_t until)
+{
+    while (marks->count && marks->kept[marks->count - 1].after > until)
+        marks->count--;
+    if (marks->count && marks->last.after > until)
+        marks->last = marks->kept[marks->count - 1];
+}
+
 // The mean slope from one reading to a later one: false where they overlap.
 static bool mean(const struct sample *from, const struct sample *to, uint64_t step,
                  struct slope *low, struct slope *high)

@@ -30,5 +30,8 @@ void marks_reset(struct marks *marks);
 // Adds the next reading; its ticks continue those of the ones before.
 void marks_add(struct marks *marks, const struct sample *sample);
 
+// Forgets those that end after `until`.
+void marks_cut(struct marks *marks, uint64_t until);
+
 // False while there are too few marks. `step` is the granularity of the clock in ticks.
 bool marks_drift(const struct marks *marks, uint64_t step, struct drift *drift);

@@ -11,6 +11,8 @@ enum deviation deviation_of(const struct claim *claim, const struct judgement *j
     int64_t least = low > 0 ? low : high < 0 ? -high : 0;
     int64_t most = high > -low ? high : -low;
 
+    if (!judgement->allowed_ppb) // not measured
+        return DEVIATION_PLAIN;
     if (least > ODDITY_FOREIGN_PPB)
         return DEVIATION_FOREIGN;
     if (least >= ODDITY_HOST_MIN_PPB && most <= ODDITY_HOST_MAX_PPB)

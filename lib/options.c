@@ -434,15 +434,16 @@ static void parse_word(const struct parser *parser, struct state states[ARRAY_SI
     complain(parser->options, "", word, expected, "nothing");
 }
 
-// The line behind its first word, if that is one without '=': a file name.
-static const char *behind_file_name(const char *line)
+const char *options_behind_file_name(const char *line)
 {
     const char *second = line;
     struct span word = span_take_word(&second);
     bool separator = span_is(word, "--");
 
     span_take(&word, '=');
-    return word.start || separator ? line : second;
+    if (word.start || separator)
+        second = line;
+    return span_take_word(&second).start;
 }
 
 static void parse_line(const struct parser *parser, struct state states[ARRAY_SIZE(keys)],
@@ -456,7 +457,7 @@ static void parse_line(const struct parser *parser, struct state states[ARRAY_SI
         for (size_t i = 0; begins && i < ARRAY_SIZE(keys); i++)
             states[i].seen = false;
         if (begins && source->loader_words)
-            line = behind_file_name(line);
+            line = options_behind_file_name(line);
         struct span word = span_take_word(&line);
         if (!word.length)
             return;

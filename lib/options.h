@@ -57,7 +57,7 @@ struct option_error {
     const char *source; // the name of the source, NULL: the loader's line
     char word[64];      // the word as given, cut to fit
     char expected[256]; // what was expected, in words
-    char used[48];      // what is used instead
+    char used[48];      // what is used instead; "nothing": the word is ignored
 };
 
 struct options {
@@ -87,6 +87,9 @@ struct options {
 
 // The defaults of docs/options.md.
 void options_default(struct options *options);
+
+// The line from its first word on, or from its second one if the first has no '=': a file's name.
+const char *options_behind_file_name(const char *line);
 
 // Where a line of options comes from.
 struct option_source {

@@ -27,20 +27,6 @@ static bool printable(char character)
     return character >= 0x20 && character <= 0x7e;
 }
 
-// Characters of a signature that is printable from the first byte on, with nothing but NULs after
-// it; else 0.
-static size_t signature_length(const char signature[12])
-{
-    size_t length = 0;
-
-    while (length < 12 && printable(signature[length]))
-        length++;
-    for (size_t i = length; i < 12; i++)
-        if (signature[i] != '\0')
-            return 0;
-    return length;
-}
-
 static bool signature_empty(const char signature[12])
 {
     static const char empty[12];
@@ -160,9 +146,9 @@ static bool settle_last_leaf(const struct scan *scan, struct block *block, uint3
 static bool block_recognise(const struct scan *scan, enum scan_kind kind, uint32_t base,
                             uint32_t leaves, struct cpuid_words words, struct block *block)
 {
-    *block = (struct block){.scan = kind, .base = base, .words = words, .max_leaf = words.eax};
     if (cpuid_is_zero(words) || cpuid_equal(words, scan->echo))
         return false;
+    *block = (struct block){.scan = kind, .base = base, .words = words, .max_leaf = words.eax};
     signature_bytes(words, block->signature);
     block->known = signature_find(block->signature);
     block->generic = memcmp(block->signature, "Generic", 7) == 0;

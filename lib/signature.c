@@ -55,6 +55,18 @@ void signature_bytes(struct cpuid_words words, char out[12])
         out[i] = (char)(registers[i / 4] >> (i % 4 * 8));
 }
 
+size_t signature_length(const char bytes[12])
+{
+    size_t length = 0;
+
+    while (length < 12 && bytes[length] >= 0x20 && bytes[length] <= 0x7e)
+        length++;
+    for (size_t i = length; i < 12; i++)
+        if (bytes[i] != '\0')
+            return 0;
+    return length;
+}
+
 const struct signature *signature_find(const char bytes[12])
 {
     for (size_t i = 0; i < signature_count; i++)

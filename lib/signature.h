@@ -14,6 +14,10 @@ struct signature {
 // The twelve bytes of a signature leaf in memory order EBX, ECX, EDX.
 void signature_bytes(struct cpuid_words words, char out[12]);
 
+// Characters of a signature that is printable ASCII from the first byte on, with nothing but NULs
+// after it; else 0.
+size_t signature_length(const char bytes[12]);
+
 // The known signature with these bytes, or NULL.
 const struct signature *signature_find(const char bytes[12]);
 

@@ -146,9 +146,10 @@ enum track_event track_add(struct track *track, const struct reading *reading,
     return TRACK_BROKEN;
 }
 
-// Walks back through the remembered samples of the last `segments` segments until they fit no line.
-// *after is where the sample that does not fit began; false if all fit.
-static bool walk_back(const struct track *track, unsigned segments, uint64_t *after)
+// Walks back through the remembered samples of the last `segments` segments until they fit no line
+// of a clock with this granularity. *after is where the sample that does not fit began; false if
+// all fit.
+static bool walk_back(const struct track *track, unsigned segments, uint64_t step, uint64_t *after)
 {
     struct envelope backward;
     const struct sample *last = NULL;
@@ -156,7 +157,7 @@ static bool walk_back(const struct track *track, unsigned segments, uint64_t *af
 
     // Both axes are mirrored at the last sample, which turns [ticks, ticks + step) into
     // (last - ticks - step, last - ticks].
-    envelope_reset(&backward, track->config.step);
+    envelope_reset(&backward, step);
     for (size_t age = 0; age < recall_count(&track->recall); age++) {
         const struct sample *sample = recall_sample(&track->recall, age, &segment);
         if (track->segments - segment >= segments)
@@ -189,7 +190,7 @@ struct slope track_slope(const struct track *track)
 void track_locate(const struct track *track, uint64_t *after)
 {
     // If what is remembered fits one line, the break may lie anywhere in the segment.
-    if (!walk_back(track, 1, after))
+    if (!walk_back(track, 1, track->config.step, after))
         *after = track->began;
 }
 
@@ -197,8 +198,15 @@ void track_locate_again(const struct track *track, uint64_t *after)
 {
     uint64_t found;
 
-    if (track->open && walk_back(track, 2, &found) && found > *after)
+    if (track->open && walk_back(track, 2, track->config.step, &found) && found > *after)
         *after = found;
+}
+
+bool track_fits(const struct track *track, uint64_t step)
+{
+    uint64_t after;
+
+    return !walk_back(track, ~0u, step, &after);
 }
 
 bool track_enclosure(const struct track *track, struct slope *low, struct slope *high)

@@ -78,6 +78,10 @@ void track_locate(const struct track *track, uint64_t *after);
 // gave it, to a later time if the readings since tell so.
 void track_locate_again(const struct track *track, uint64_t *after);
 
+// After a break and more readings: would a clock that counts in steps of so many ticks explain all
+// that is remembered of both sides?
+bool track_fits(const struct track *track, uint64_t step);
+
 // Ends the open segment because of a break somewhere after `sound_until` cycles: what was proven
 // with the samples before that holds, all the rest is forgotten, that of segments closed since
 // included. The next reading opens a new segment, with the count running on.

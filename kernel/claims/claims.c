@@ -42,12 +42,10 @@ size_t claim_foreign(struct claim *claim, size_t max, const char *source, bool n
     return 1;
 }
 
-__attribute__((format(printf, 7, 0))) static void
-claim_fill(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
-           uint64_t millihertz, uint64_t granularity_millihertz, const char *format,
-           __builtin_va_list arguments)
+static struct claim claim_of(const char *source, enum claim_clock clock, bool nominal,
+                             uint64_t millihertz, uint64_t granularity_millihertz)
 {
-    *claim = (struct claim){
+    return (struct claim){
         .source = source,
         .clock = clock,
         .present = true,
@@ -55,7 +53,6 @@ claim_fill(struct claim *claim, const char *source, enum claim_clock clock, bool
         .millihertz = millihertz,
         .granularity_millihertz = granularity_millihertz,
     };
-    claim_reason(claim, format, arguments);
 }
 
 void claim_stated(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
@@ -73,27 +70,11 @@ void claim_stated(struct claim *claim, const char *source, enum claim_clock cloc
                      text_decimal(megahertz, millihertz, 9, 6), least_khz / 1000,
                      TIMING_KHZ_MAX / 1000);
     } else {
+        *claim = claim_of(source, clock, nominal, millihertz, granularity_millihertz);
         __builtin_va_start(arguments, format);
-        claim_fill(claim, source, clock, nominal, millihertz, granularity_millihertz, format,
-                   arguments);
+        claim_reason(claim, format, arguments);
         __builtin_va_end(arguments);
     }
-}
-
-void claim_present(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
-                   uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
-{
-    __builtin_va_list arguments;
-
-    if (millihertz == 0 || millihertz > CLAIM_MILLIHERTZ_MAX) {
-        claim_absent(claim, source, clock, nominal, "it states %s",
-                     millihertz ? "more than 1 THz" : "less than 1 mHz");
-        return;
-    }
-    __builtin_va_start(arguments, format);
-    claim_fill(claim, source, clock, nominal, millihertz, granularity_millihertz, format,
-               arguments);
-    __builtin_va_end(arguments);
 }
 
 void claim_scaled(struct claim *claim, const char *source, uint32_t mul, int8_t shift)
@@ -121,6 +102,7 @@ bool claim_leaf_in_range(const struct scan *scan, uint32_t leaf, char reason[CLA
 static void claim_khz(struct claim *claim, const char *source, enum claim_clock clock, uint32_t khz,
                       uint32_t khz_min, const char *refused, const char *rests_on)
 {
+    *claim = claim_of(source, clock, false, (uint64_t)khz * MILLIHERTZ_PER_KHZ, MILLIHERTZ_PER_KHZ);
     if (refused[0])
         claim_absent(claim, source, clock, false, "%s", refused);
     else if (khz == 0)
@@ -130,8 +112,7 @@ static void claim_khz(struct claim *claim, const char *source, enum claim_clock 
         claim_absent(claim, source, clock, false, "%u kHz is outside %u to %u kHz", khz, khz_min,
                      TIMING_KHZ_MAX);
     else
-        claim_present(claim, source, clock, false, (uint64_t)khz * MILLIHERTZ_PER_KHZ,
-                      MILLIHERTZ_PER_KHZ, "%s", rests_on);
+        text_print(claim->reason, sizeof(claim->reason), "%s", rests_on);
 }
 
 void claim_timing(struct claim out[2], const char *source, struct cpuid_words words,

@@ -31,14 +31,9 @@ void claim_absent(struct claim *claim, const char *source, enum claim_clock cloc
 size_t claim_foreign(struct claim *claim, size_t max, const char *source, bool nominal,
                      const char *why);
 
-// A claim of `millihertz`, which becomes absent if it is 0 or above CLAIM_MILLIHERTZ_MAX. The text
-// says what it rests on.
-void claim_present(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
-                   uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
-    __attribute__((format(printf, 7, 8)));
-
-// The same for a source that may hold anything: it becomes absent, and its reason says what was
-// stated, unless such a clock can have that rate: a TSC 100 MHz to 20 GHz, a bus 1 MHz to 20 GHz.
+// A claim of `millihertz`; the text says what it rests on. It becomes absent, and its reason says
+// what was stated, unless such a clock can have that rate: a TSC 100 MHz to 20 GHz, a bus 1 MHz to
+// 20 GHz.
 void claim_stated(struct claim *claim, const char *source, enum claim_clock clock, bool nominal,
                   uint64_t millihertz, uint64_t granularity_millihertz, const char *format, ...)
     __attribute__((format(printf, 7, 8)));

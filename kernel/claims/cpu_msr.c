@@ -102,8 +102,8 @@ static size_t collect_fsb(const struct platform *platform, struct claim *out, si
     bus = read_bus(platform, &out[0], FSB_SOURCE, CLAIM_BUS, &clocks);
     // Tables to two digits and more of a MHz.
     if (bus)
-        claim_present(&out[0], FSB_SOURCE, CLAIM_BUS, true, bus, 10000000, "MSR 0x%x",
-                      clocks.bus_msr);
+        claim_stated(&out[0], FSB_SOURCE, CLAIM_BUS, true, bus, 10000000, "MSR 0x%x",
+                     clocks.bus_msr);
     if (clocks.ratio_msr == INTEL_MSR_PLATFORM_INFO)
         return 1;
     state_ratio(platform, &out[1], FSB_SOURCE, &clocks);

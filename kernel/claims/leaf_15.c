@@ -119,9 +119,9 @@ static size_t collect_leaf_15(const struct platform *platform, struct claim *out
         both_absent(out,
                     words.eax ? "EBX, the numerator, is zero" : "EAX, the denominator, is zero");
         if (words.ecx)
-            claim_present(&out[1], RATIO_SOURCE, CLAIM_BUS, true,
-                          (uint64_t)words.ecx * MILLIHERTZ_PER_HZ, CRYSTAL_GRANULARITY,
-                          "crystal %u Hz", words.ecx);
+            claim_stated(&out[1], RATIO_SOURCE, CLAIM_BUS, true,
+                         (uint64_t)words.ecx * MILLIHERTZ_PER_HZ, CRYSTAL_GRANULARITY,
+                         "crystal %u Hz", words.ecx);
         return 2;
     }
     find_crystal(platform, words.ecx, &ratio);
@@ -129,10 +129,10 @@ static size_t collect_leaf_15(const struct platform *platform, struct claim *out
         both_absent(out, "ECX is zero, and neither the model nor leaf 0x16 gives the crystal");
         return 2;
     }
-    claim_present(&out[0], RATIO_SOURCE, CLAIM_TSC, true, ratio.tsc_millihertz,
-                  ratio.tsc_granularity, "%s", ratio.rests_on);
-    claim_present(&out[1], RATIO_SOURCE, CLAIM_BUS, true, ratio.crystal_millihertz,
-                  ratio.crystal_granularity, "%s", ratio.rests_on);
+    claim_stated(&out[0], RATIO_SOURCE, CLAIM_TSC, true, ratio.tsc_millihertz,
+                 ratio.tsc_granularity, "%s", ratio.rests_on);
+    claim_stated(&out[1], RATIO_SOURCE, CLAIM_BUS, true, ratio.crystal_millihertz,
+                 ratio.crystal_granularity, "%s", ratio.rests_on);
     return 2;
 }
 

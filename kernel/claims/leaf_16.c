@@ -11,8 +11,8 @@ static void state(struct claim *claim, enum claim_clock clock, uint32_t mhz, con
     if (mhz == 0)
         claim_absent(claim, BASE_SOURCE, clock, true, "%s is zero", name);
     else
-        claim_present(claim, BASE_SOURCE, clock, true, (uint64_t)mhz * MILLIHERTZ_PER_MHZ,
-                      MILLIHERTZ_PER_MHZ, "%s", rests_on);
+        claim_stated(claim, BASE_SOURCE, clock, true, (uint64_t)mhz * MILLIHERTZ_PER_MHZ,
+                     MILLIHERTZ_PER_MHZ, "%s", rests_on);
 }
 
 static size_t collect_leaf_16(const struct platform *platform, struct claim *out, size_t max)

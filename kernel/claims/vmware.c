@@ -68,43 +68,60 @@ static size_t collect_by(enum machine_call call, const char *source, const char 
     return 1;
 }
 
-// Somebody that has the port, or does not say who they are.
-static bool is_askable(const struct scan *scan)
+// QEMU, whatever CPUID says: with kvm=off, behind Hyper-V's leaves, or without the present bit.
+static bool is_qemu(const struct platform *platform)
 {
-    const struct signature *vendor = scan_vendor(scan);
+    const struct signature *vendor = scan_vendor(&platform->scan);
 
-    return scan->present &&
-           (!vendor || scan_has_vendor(scan, "VMware") || text_equal(vendor->vendor, "KVM") ||
-            text_equal(vendor->vendor, "QEMU TCG"));
+    return platform->fw_cfg.present || (vendor && (text_equal(vendor->vendor, "KVM") ||
+                                                   text_equal(vendor->vendor, "QEMU TCG")));
+}
+
+// Somebody that has the port, or does not say who they are.
+static bool is_askable(const struct platform *platform)
+{
+    const struct scan *scan = &platform->scan;
+
+    return platform->fw_cfg.present ||
+           (scan->present &&
+            (!scan_vendor(scan) || scan_has_vendor(scan, "VMware") || is_qemu(platform)));
 }
 
 bool vmware_port_answers(const struct platform *platform)
 {
     struct machine_registers registers;
 
-    return is_askable(&platform->scan) && ask(CALL_PORT, GETVERSION, &registers) &&
-           registers.rbx == MAGIC;
+    return is_askable(platform) && ask(CALL_PORT, GETVERSION, &registers) && registers.rbx == MAGIC;
+}
+
+void vmware_bracket_gethz(struct bracket *out)
+{
+    machine_bracket_backdoor(PORT, MAGIC, GETHZ, out);
 }
 
 static size_t collect_vmware(const struct platform *platform, struct claim *out, size_t max)
 {
     const struct scan *scan = &platform->scan;
-    const struct signature *vendor = scan_vendor(scan);
     bool vmware = scan_has_vendor(scan, "VMware");
-    const char *who = vmware   ? "VMware answers"
-                      : vendor ? "QEMU's vmport answers"
-                               : "it answers without VMware's leaves";
+    const char *who = vmware              ? "VMware answers"
+                      : is_qemu(platform) ? "QEMU's vmport answers"
+                                          : "it answers without VMware's leaves";
     size_t count;
 
-    if (!is_askable(scan))
+    if (!is_askable(platform))
         return claim_foreign(out, max, PORT_SOURCE, false, "neither VMware nor QEMU");
     if (max < 4)
         return 0;
     count = collect_by(CALL_PORT, PORT_SOURCE, who, out);
-    if (vmware && scan->timing_in_range && scan->timing.ecx & (TIMING_VMMCALL | TIMING_VMCALL))
-        count += collect_by((scan->timing.ecx & TIMING_VMCALL) ? CALL_VMCALL : CALL_VMMCALL,
-                            CALL_SOURCE, who, out + count);
-    return count;
+    // Only VMware announces the calls.
+    if (!vmware)
+        return count;
+    if (scan->timing_in_range && scan->timing.ecx & (TIMING_VMMCALL | TIMING_VMCALL))
+        return count + collect_by((scan->timing.ecx & TIMING_VMCALL) ? CALL_VMCALL : CALL_VMMCALL,
+                                  CALL_SOURCE, who, out + count);
+    claim_absent(out + count, CALL_SOURCE, CLAIM_TSC, false,
+                 "leaf 0x40000010 ECX bits 0 and 1 are clear");
+    return count + 1;
 }
 
 const struct claim_source claim_vmware_port = {.name = PORT_SOURCE, .collect = collect_vmware};

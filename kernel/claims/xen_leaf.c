@@ -45,8 +45,10 @@ static size_t collect_xen_leaf(const struct platform *platform, struct claim *ou
         else
             text_print(text, sizeof(text), "max leaf 0x%08x is below 0x%08x", block->max_leaf,
                        leaf);
-        claim_absent(out, LEAF_SOURCE, CLAIM_TSC, false, "%s", text);
-        return 1;
+        claim_absent(&out[0], LEAF_SOURCE, CLAIM_TSC, false, "%s", text);
+        claim_absent(&out[1], SCALE_SOURCE, CLAIM_TSC, false, "%s", text);
+        claim_absent(&out[2], HOST_SOURCE, CLAIM_TSC, true, "%s", text);
+        return 3;
     }
     text_print(text, sizeof(text), "tsc_mode %u (%s)%s, incarnation %u", words.ebx,
                words.ebx < ARRAY_SIZE(modes) ? modes[words.ebx] : "unknown",

@@ -206,11 +206,11 @@ static enum clock_status probe(const struct platform *platform, struct clock_inf
         return CLOCK_ABSENT;
     }
     info->wraps = true;
-    if (platform_is_virtual(platform)) {
-        info->independence = CLOCK_WALL;
-    } else {
+    if (platform_has_hardware_clocks(platform)) {
         info->independence = "crystal-32k";
         info->below_ppb = info->above_ppb = CRYSTAL_PPB;
+    } else {
+        info->independence = CLOCK_WALL;
     }
     unsigned rate = A_RATE(a);
     if (rate >= RATE_FIRST && rate <= RATE_LAST && flag_works())

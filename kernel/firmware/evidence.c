@@ -14,7 +14,7 @@
 #define SEV_STATUS_MASK 7u
 
 // The signature's order is that of leaf 0: EBX, EDX, ECX.
-static bool is_tdx(const struct platform *platform)
+bool is_tdx(const struct platform *platform)
 {
     if (platform->scan.max_basic < LEAF_TDX || platform->scan.max_basic >= CPUID_HYPERVISOR_BASE)
         return false;

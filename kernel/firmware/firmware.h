@@ -9,6 +9,9 @@
 // the scan, and after an exception. `platform` NULL: nothing else is known.
 bool qemu_is_possible(const struct platform *platform);
 
+// Does CPUID leaf 0x21 say that this is a trust domain of Intel TDX?
+bool is_tdx(const struct platform *platform);
+
 // Reads the file "opt/hypertick/options" of QEMU's fw_cfg device, if there is one, into
 // platform->fw_cfg. Touches nothing unless qemu_is_possible.
 void fw_cfg_read(struct platform *platform);

@@ -1,13 +1,15 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
 
-static void record_check(const struct check *check)
+static void record_check(const struct check *check, bool list)
 {
     emit_record("check");
     record_string("id", check->rule->id);
     record_string("result", check_result_word(check->result));
     record_string("detail", check->detail);
     record_string("proposal", check->rule->proposal);
+    if (list)
+        record_string("rule", check->rule->explanation);
     emit_record_end();
 }
 
@@ -34,7 +36,7 @@ void report_checks(const struct check *checks, size_t count, bool list, bool str
               results[CHECK_PASS], results[CHECK_FAIL], results[CHECK_SKIP]);
     for (size_t i = 0; i < count; i++) {
         const struct check *check = &checks[i];
-        record_check(check);
+        record_check(check, list);
         point(check, strict);
         if (check->result != CHECK_FAIL && !list)
             continue;

@@ -85,8 +85,8 @@ void report_costs(const struct costs *costs, uint64_t millihertz)
     if (!costs->ran)
         return;
     emit_text("\nWhat an access costs: each row but the first includes one fenced RDTSC\n"
-              "  access                 samples       min    median       p99 cycles%s\n",
-              millihertz ? "   min   median      p99 ns" : "");
+              "  access                 samples cycles min    median       p99%s\n",
+              millihertz ? "    ns min   median      p99" : "");
     for (size_t i = 0; i < costs->count; i++)
         write_cost(&costs->rows[i], millihertz);
     write_tsc_record(costs);

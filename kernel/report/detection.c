@@ -8,6 +8,7 @@ static void write_hypervisor(const struct scan *scan)
 {
     const struct signature *vendor = scan_vendor(scan);
     char bytes[12], ascii[SIGNATURE_ASCII_SIZE], hex[SIGNATURE_HEX_SIZE];
+    char answer[SCAN_ANSWER_SIZE];
     emit_record("hypervisor");
 
     signature_bytes(scan->first, bytes);
@@ -27,9 +28,9 @@ static void write_hypervisor(const struct scan *scan)
                                     : scan_main_block(scan) ? "unknown"
                                     : scan->present         ? "there, but it does not say which"
                                                             : "none");
-    emit_text("  present bit  %s; the CPU is %s; leaves beyond every range give %s\n",
+    emit_text("  present bit  %s; the CPU is %s; a leaf beyond every range %s\n",
               scan->present ? "set" : "clear", scan->cpu_vendor,
-              cpuid_answer_word(scan->out_of_range));
+              scan_answer_text(scan, scan->out_of_range, answer));
 }
 
 static void write_block(const struct block *block)

@@ -26,7 +26,8 @@ void report_monitor_start(const struct options *options)
 
 static void on_window(const struct measurement *measurement, const struct monitor_window *window)
 {
-    char at[DECIMAL_SIZE], rate[DECIMAL_SIZE], half[DECIMAL_SIZE], change[DECIMAL_SIZE + 8] = "";
+    char at[DECIMAL_SIZE], rate[DECIMAL_SIZE], half[DECIMAL_SIZE],
+        change[DECIMAL_SIZE + 8] = "-   ";
     char odd[80] = "";
     struct text text;
     struct row row = row_of_all(measurement, true);

@@ -53,7 +53,7 @@ static void write_title(const struct platform *platform)
 static bool find_options(const struct platform *platform)
 {
     const char *const lines[] = {platform->smbios.options, platform->fw_cfg.options,
-                                 platform->boot->cmdline};
+                                 options_behind_file_name(platform->boot->cmdline)};
     const char *separator = "";
     struct text *text = row_begin("Options");
 

@@ -18,9 +18,10 @@ void report_options(const struct options *options)
 
     for (size_t i = 0; i < listed; i++) {
         const struct option_error *error = &options->errors[i];
-        emit_note("error", "option \"%s\"%s%s: expected %s; using %s", error->word,
+        bool ignored = text_equal(error->used, "nothing");
+        emit_note("error", "option \"%s\"%s%s: expected %s; %s%s", error->word,
                   error->source ? " of " : "", error->source ? error->source : "", error->expected,
-                  error->used);
+                  ignored ? "it is ignored" : "using ", ignored ? "" : error->used);
     }
     if (options->error_count > listed)
         emit_note("error", "%zu more bad options", options->error_count - listed);
@@ -30,19 +31,23 @@ void report_options(const struct options *options)
     emit_point(options->error_count == 0, NULL, "every option is understood");
 }
 
-// The line of one source, where it has one.
-static void write_options(const char *source, const char *line)
+// The line of one source, where it has one. True: some of it is options.
+static bool write_options(const char *source, const char *line)
 {
     bool is_boot = text_equal(source, "boot");
 
     if (!line[0])
-        return;
+        return false;
     emit_record("options");
     record_string("source", source);
     record_string("line", line);
     emit_record_end();
-    emit_text("options   %s%s%.79s%s\n", is_boot ? "" : source, is_boot ? "" : ": ", line,
-              text_length(line) > 79 ? "..." : "");
+    if (is_boot)
+        line = options_behind_file_name(line);
+    if (line[0])
+        emit_text("options   %s%s%.79s%s\n", is_boot ? "" : source, is_boot ? "" : ": ", line,
+                  text_length(line) > 79 ? "..." : "");
+    return line[0];
 }
 
 unsigned report_memory_mib(const struct platform *platform)
@@ -77,9 +82,11 @@ void report_platform(const struct platform *platform, uint64_t start_tsc)
         emit_text("ACPI by \"%s\"\n", acpi->oem_id);
     else
         emit_text("no ACPI tables\n");
-    write_options("smbios", platform->smbios.options);
-    write_options("fw_cfg", platform->fw_cfg.options);
-    write_options("boot", boot->cmdline);
+    bool options = write_options("smbios", platform->smbios.options);
+    options |= write_options("fw_cfg", platform->fw_cfg.options);
+    options |= write_options("boot", boot->cmdline);
+    if (!options)
+        emit_text("options   none\n");
     if (boot->options_from[0])
         emit_note("info", "the options come from %s", boot->options_from);
 

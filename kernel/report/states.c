@@ -27,8 +27,8 @@ static void write_state(const struct state_rate *rate, enum state state, const c
     record_string("reason", rate->reason);
     emit_record_end();
     if (known)
-        emit_text("  %-6s %s..%s  %s\n", state_word(state), text_decimal(low, rate->rate.low, 9, 6),
-                  text_decimal(high, rate->rate.high, 9, 6),
+        emit_text("  %-6s %s..%s%s%s\n", state_word(state), text_decimal(low, rate->rate.low, 9, 6),
+                  text_decimal(high, rate->rate.high, 9, 6), state == STATE_PAUSE ? "" : "  ",
                   state == STATE_PAUSE ? "" : state_verdict_word(rate->verdict));
     else
         emit_text("  %-6s not measured: %s\n", state_word(state), rate->reason);

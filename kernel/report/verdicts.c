@@ -93,11 +93,11 @@ void report_end(const struct judged *judged, const uint64_t *guest_ns)
         [OUTCOME_INCONCLUSIVE] = "INCONCLUSIVE",
         [OUTCOME_FAIL] = "FAIL",
     };
-    char reason[sizeof(judged->reason) + 24];
-    char more[24] = "";
+    char reason[sizeof(judged->reason) + 32];
+    char more[32] = "";
 
     if (judged->more)
-        text_print(more, sizeof(more), ", and %u more", judged->more);
+        text_print(more, sizeof(more), "; %u more above", judged->more);
     text_print(reason, sizeof(reason), "%s%s", judged->reason, more);
     emit_record("end");
     record_string("result", words[judged->outcome]);

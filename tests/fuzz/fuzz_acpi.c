@@ -1,7 +1,8 @@
 // Any bytes as ACPI tables: the parser reads nothing that is not there.
 //
 // Signatures and checksums would keep almost every input out, so they are put right here: the input
-// is a piece of memory in which four tables begin, at places that its first bytes name.
+// is a piece of memory in which tables begin, at places that its first bytes name. Its last byte
+// says what leads to them.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,21 @@
 
 #define BASE      0xe0000u // where firmware keeps the RSDP (ACPI 6.5, 5.2.5.1)
 #define RSDT      64u
-#define TABLES    4u
+#define XSDT      (RSDT + HEADER + 4 * ENTRIES)
+#define TABLES    6u
+#define FACP      3u
+#define ENTRIES   40u // of the RSDT and XSDT at most: more than the parser has room for
 #define HEADER    36u // of a table: ACPI 6.5, 5.2.6
 #define CHECKSUM  9u
 #define FADT_DSDT 40u // ACPI 6.5, table 5.9
-#define CONTENT   (RSDT + HEADER + 4 * TABLES)
+#define CONTENT   (XSDT + HEADER + 8 * ENTRIES)
+
+// The bits of the last byte.
+#define NEW_RSDP  0x01u // of ACPI 2.0, with an XSDT
+#define NAMED     0x02u // the loader says where the RSDP is
+#define MANY      0x04u // the tables are listed again and again
+#define LONG_RSDP 0x08u // its length is not what it should be
+#define NO_RSDT   0x10u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,36 +72,56 @@ static void make_table(uint8_t *table, size_t room, const char *signature)
     mend(table, length, CHECKSUM);
 }
 
+static void make_rsdp(uint8_t *rsdp, uint8_t flags)
+{
+    memcpy(rsdp, "RSD PTR ", 8);
+    put32(rsdp + 16, flags & NO_RSDT ? 0 : BASE + RSDT);
+    if (flags & NEW_RSDP) { // ACPI 6.5, 5.2.5.3
+        rsdp[15] = 2;
+        put32(rsdp + 20, flags & LONG_RSDP ? flags * 33u : 36);
+        put32(rsdp + 24, BASE + XSDT);
+    }
+    mend(rsdp, 20, 8);
+    if (flags & NEW_RSDP)
+        mend(rsdp, 36, 32);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const signatures[TABLES] = {"DSDT", "APIC", "HPET", "FACP"};
+    static const char *const signatures[TABLES] = {"DSDT", "APIC", "HPET", "FACP", "WAET", "SSDT"};
     struct acpi_tables tables;
     uint32_t dsdt = 0;
 
     if (size < 2 * TABLES || size > 4096)
         return 0;
+    uint8_t flags = data[size - 1];
+    uint32_t entries = flags & MANY ? ENTRIES : TABLES;
     struct memory memory = {.bytes = calloc(1, CONTENT + size), .size = CONTENT + size};
     assert(memory.bytes);
     memcpy(memory.bytes + CONTENT, data, size);
 
-    memcpy(memory.bytes, "RSD PTR ", 8);
-    put32(memory.bytes + 16, BASE + RSDT);
-    mend(memory.bytes, 20, 8);
+    make_rsdp(memory.bytes, flags);
     memcpy(memory.bytes + RSDT, "RSDT", 4);
-    put32(memory.bytes + RSDT + 4, HEADER + 4 * TABLES);
+    put32(memory.bytes + RSDT + 4, HEADER + 4 * entries);
+    memcpy(memory.bytes + XSDT, "XSDT", 4);
+    put32(memory.bytes + XSDT + 4, HEADER + 8 * entries);
     for (size_t i = 0; i < TABLES; i++) {
         size_t place = (data[2 * i] | (size_t)data[2 * i + 1] << 8) % size;
         uint32_t address = (uint32_t)(BASE + CONTENT + place);
-        put32(memory.bytes + RSDT + HEADER + 4 * i, address);
+        for (size_t n = i; n < ENTRIES; n += TABLES) {
+            put32(memory.bytes + RSDT + HEADER + 4 * n, address);
+            put32(memory.bytes + XSDT + HEADER + 8 * n, address);
+        }
         if (i == 0)
             dsdt = address;
-        else if (size - place >= FADT_DSDT + 4)
+        else if (i == FACP && size - place >= FADT_DSDT + 4)
             put32(memory.bytes + CONTENT + place + FADT_DSDT, dsdt);
         make_table(memory.bytes + CONTENT + place, size - place, signatures[i]);
     }
-    mend(memory.bytes + RSDT, HEADER + 4 * TABLES, CHECKSUM);
+    mend(memory.bytes + RSDT, HEADER + 4 * entries, CHECKSUM);
+    mend(memory.bytes + XSDT, HEADER + 8 * entries, CHECKSUM);
 
-    acpi_parse(&tables, &(struct phys){view, &memory}, data[0] & 1 ? BASE : 0);
+    acpi_parse(&tables, &(struct phys){view, &memory}, flags & NAMED ? BASE : 0);
     assert(tables.found && tables.rsdp == BASE);
     assert(tables.table_count <= ACPI_TABLES_MAX);
     assert(!tables.has_hpet || tables.hpet_address);

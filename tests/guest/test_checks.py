@@ -1,10 +1,12 @@
 """The audit of the CPUID conventions on what QEMU really shows, and what options do with it."""
 
+import json
 import re
+import subprocess
 
 import pytest
 
-from qemu import FAIL, PASS, boot
+from qemu import FAIL, IMAGE, PASS, boot
 
 SHORT = "window=100ms"
 
@@ -21,6 +23,36 @@ def check(run, name):
     return found
 
 
+# These need a measurement, a second reading, or that it was this program that read the leaves.
+OF_A_RUN = {"cpuid-repeatable", "claims-agree", "bus-claim", "invariant-tsc", "leaf-0x15-leak",
+            "leaf-0x16-leak", "unknown-blocks-ignored"}  # fmt: skip
+
+
+def check_same_by_scan(run):
+    """hypertick-scan, given what the guest has read, says what the guest said."""
+    done = subprocess.run([IMAGE.with_name("hypertick-scan"), "--json", "-"],
+                          input=run.com2, capture_output=True, check=False)  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    scanned, guest = ([json.loads(line) for line in output.splitlines()] for output in (done.stdout, run.com2))
+
+    def of(records, kind, fields=None):
+        found = [record for record in records if record["record"] == kind]
+        return [{key: record[key] for key in fields} for record in found] if fields else found
+
+    for kind in ("hypervisor", "block", "scan"):
+        assert of(scanned, kind) == of(guest, kind)
+    sources = {claim["source"] for claim in of(scanned, "claim")}
+    assert {"leaf-0x40000010", "leaf-0x15", "leaf-0x16", "brand"} <= sources
+    assert of(scanned, "claim") == [
+        claim for claim in of(guest, "claim") if claim["source"] in sources
+    ]
+    fields = ("id", "result", "detail", "proposal")
+    both = [[check for check in of(records, "check", fields) if check["id"] not in OF_A_RUN]
+            for records in (scanned, guest)]  # fmt: skip
+    assert both[0] == both[1]
+    assert len(both[0]) > 10
+
+
 @pytest.mark.parametrize("cpu, expected", [
     ("max", ECHO),
     ("qemu64", set()),  # the leaf that it echoes is all zeros
@@ -33,6 +65,7 @@ def test_what_tcg_fails(cpu, expected):
     assert run.status == PASS  # checks inform
     assert failed(run) == expected
     assert check(run, "cpuid-repeatable")["result"] == "pass"
+    check_same_by_scan(run)
 
 
 def test_a_failed_check_can_be_expected():
@@ -71,3 +104,4 @@ def test_kvm_keeps_the_rules(kvm_run):
     assert failed(run) == set()
     passed = {check["id"] for check in run.records.records("check") if check["result"] == "pass"}
     assert {"claims-agree", "timing-leaf-reserved", "invariant-tsc", "cpuid-repeatable"} <= passed
+    check_same_by_scan(run)

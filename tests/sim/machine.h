@@ -54,6 +54,7 @@ void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out);
 
 void machine_bracket_nothing(struct bracket *out);
 void machine_bracket_bare(struct bracket *out);
+void machine_bracket_backdoor(uint16_t port, uint32_t magic, uint32_t command, struct bracket *out);
 #define MACHINE_NOPS 16
 void machine_bracket_nops(struct bracket *out);
 void machine_bracket_cpuid(uint32_t leaf, struct bracket *out);

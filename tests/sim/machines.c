@@ -1,6 +1,6 @@
 // The machines of the field. What their clocks really do is from the sources that docs/clocks.md
 // names; latencies are typical ones.
-#include "tests/sim/sim.h"
+#include "tests/sim/variants.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +99,8 @@ static struct sim_config firecracker(void)
     config.paravirt.backdoor.port = false;
     config.rtc.clock = sim_no_clock();
     config.com2.present = config.screen = config.debug_exit = config.cf9_reset = false;
+    config.acpi.oem_id = "FIRECK";
+    config.acpi.hypervisor = "FIRECKVM";
     return config;
 }
 
@@ -117,6 +119,8 @@ static struct sim_config cloud_hypervisor(void)
     config.pm_timer.bits = 32;
     config.pm_timer.claims_32 = true;
     config.com2.present = config.screen = config.debug_exit = config.cf9_reset = false;
+    config.acpi.oem_id = "CLOUDH";
+    config.acpi.hypervisor = "CLOUDHYP";
     return config;
 }
 
@@ -147,6 +151,7 @@ static struct sim_config xen_hvm(void)
     config.rtc.flag_works = true;
     config.debugcon = SIM_DEBUGCON_WRITE_ONLY;
     config.debug_exit = false;
+    config.acpi.oem_id = "Xen\0\0";
     return config;
 }
 
@@ -187,6 +192,7 @@ static struct sim_config vmware(void)
     config.acpi.pm1a_port = 0x1004;
     config.lapic.clock = sim_clock_of(66000000, 1);
     config.debug_exit = false;
+    config.acpi.oem_id = "PTLTD ";
     return config;
 }
 
@@ -205,6 +211,7 @@ static struct sim_config virtualbox(void)
     config.pm_timer.port = 0x4008;
     config.acpi.pm1a_port = 0x4004;
     config.lapic.clock = sim_clock_of(1000000000, 1);
+    config.acpi.oem_id = "VBOX  ";
     return config;
 }
 
@@ -230,6 +237,7 @@ static struct sim_config hyper_v_gen1(void)
     config.lapic.clock = sim_clock_of(200000000, 1);
     config.refcount = sim_clock_of(10000000, 1);
     config.debug_exit = false;
+    config.acpi.oem_id = "VRTUAL";
     return config;
 }
 
@@ -269,6 +277,7 @@ static struct sim_config bhyve(void)
     config.acpi.pm1a_port = 0x404;
     config.lapic.clock = sim_clock_of(1u << 27, 1);
     config.debug_exit = false;
+    config.acpi.oem_id = "BHYVE ";
     return config;
 }
 
@@ -287,6 +296,7 @@ static struct sim_config crosvm(void)
     config.acpi.pm1a_port = 0x604;
     config.acpi.hypervisor = "CROSVM\0\0";
     config.rtc.clock = sim_clock_of(32768, 1);
+    config.acpi.oem_id = "CROSVM";
     return config;
 }
 
@@ -312,6 +322,7 @@ static struct sim_config acrn(void)
     config.lapic.clock = sim_clock_of(24000000, 1);
     config.pvclock = sim_no_clock();
     config.debug_exit = false;
+    config.acpi.oem_id = "ACRN  ";
     return config;
 }
 
@@ -329,6 +340,7 @@ static struct sim_config jailhouse(void)
     config.pm_timer.clock = sim_clock_of(SIM_PM_TIMER_NOMINAL);
     config.rtc.clock = sim_no_clock();
     config.com2.present = config.screen = config.keyboard_reset = config.cf9_reset = false;
+    config.acpi.oem_id = NULL;
     return config;
 }
 
@@ -420,6 +432,22 @@ const struct sim_machine sim_machines[] = {
     {"crosvm", crosvm},
     {"acrn", acrn},
     {"jailhouse", jailhouse},
+    {"nitro", nitro},
+    {"tdx", tdx},
+    {"cloud-hypervisor-hyper-v", cloud_hypervisor_hyperv},
+    {"kvmtool", kvmtool},
+    {"openbsd-vmm", openbsd_vmm},
+    {"qemu-whpx", qemu_whpx},
+    {"qemu-hvf", qemu_hvf},
+    {"haxm", haxm},
+    {"nvmm", nvmm},
+    {"xen-viridian", xen_viridian},
+    {"virtualbox-hyper-v", virtualbox_hyperv},
+    {"virtualbox-kvm", virtualbox_kvm},
+    {"parallels", parallels},
+    {"apple-vz", apple_vz},
+    {"qnx", qnx},
+    {"intel-kgt", intel_kgt},
     {"bochs", bochs},
     {"bare-intel", bare_intel},
     {"bare-amd", bare_amd},

@@ -187,6 +187,7 @@ void paravirt_delay(uint64_t length_fs);
 // Time has passed: Xen may write.
 void paravirt_pass(void);
 bool paravirt_read_msr(uint32_t msr, uint64_t *value);
+bool paravirt_call(enum machine_call kind, struct machine_registers *r);
 bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok);
 
 // memory.c and acpi.c: guest-physical memory.

@@ -155,6 +155,10 @@ bool paravirt_write_msr(uint32_t msr, uint64_t value, bool *ok)
 
 bool paravirt_read_msr(uint32_t msr, uint64_t *value)
 {
+    if (msr == MSR_PVCLOCK && sim.config->paravirt.pvclock.present) {
+        *value = sim.result->left.pvclock;
+        return true;
+    }
     if (msr != MSR_REFERENCE_TSC || !sim.config->paravirt.tsc_page.present)
         return false;
     *value = sim.result->left.reference_tsc;
@@ -228,7 +232,7 @@ static void answer_xen(struct machine_registers *r)
     }
 }
 
-static bool call(enum machine_call kind, struct machine_registers *r)
+bool paravirt_call(enum machine_call kind, struct machine_registers *r)
 {
     const struct sim_paravirt *config = &sim.config->paravirt;
     bool amd = cpuid_answer(0, 0).ebx == 0x68747541; // "Auth"
@@ -262,7 +266,7 @@ bool machine_call(enum machine_call kind, struct machine_registers *r)
 {
     sim_operation();
     sim_before(SIM_MSR);
-    bool ok = call(kind, r);
+    bool ok = paravirt_call(kind, r);
     sim_after(SIM_MSR);
     return ok;
 }

@@ -10,7 +10,7 @@ struct rule {
     enum sim_space space;
     uint64_t first, last;
     enum direction direction;
-    bool virtual_only; // holds only where CPUID says that a hypervisor is present
+    bool virtual_only; // holds only where CPUID, or QEMU's fw_cfg, shows a hypervisor
     const char *reason;
 };
 
@@ -54,7 +54,7 @@ void policy_check(enum sim_space space, uint64_t address, bool write, uint64_t v
         const struct rule *rule = &rules[i];
         if (rule->space == space && rule->first <= address && address <= rule->last &&
             (rule->direction == WRITE) == write &&
-            (!rule->virtual_only || sim.config->cpuid.hypervisor_bit))
+            (!rule->virtual_only || sim.config->cpuid.hypervisor_bit || sim.config->fw_cfg.present))
             return;
     }
     if (space == SPACE_PORT)

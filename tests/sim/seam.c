@@ -219,6 +219,16 @@ void machine_bracket_wrmsr(uint32_t msr, uint64_t written, struct bracket *out)
     close_bracket(access, out);
 }
 
+void machine_bracket_backdoor(uint16_t port, uint32_t magic, uint32_t command, struct bracket *out)
+{
+    struct machine_registers registers = {.rax = magic, .rcx = command, .rdx = port};
+
+    open_bracket(SIM_PORT, out);
+    paravirt_call(CALL_PORT, &registers);
+    out->value = 0;
+    close_bracket(SIM_PORT, out);
+}
+
 // Two readings with `ns` between them.
 static void bracket_tsc(uint32_t ns, struct bracket *out)
 {

@@ -96,18 +96,34 @@ static void test_layouts(void **state)
     }
 }
 
+// The interface that a guest of this name looks for, as EAX has it; 0: none.
+static uint32_t interface_of(const char signature[12])
+{
+    static const struct {
+        const char *signature, *letters;
+    } interfaces[] = {{"Microsoft Hv", "Hv#1"},
+                      {"Linux KVM Hv", "Hv#1"},
+                      {"Microsoft VS", "VS#1"},
+                      {"apple-pv-xnu", "AH#1"}};
+    uint32_t words = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++)
+        if (memcmp(interfaces[i].signature, signature, 12) == 0)
+            memcpy(&words, interfaces[i].letters, 4);
+    return words;
+}
+
 // Every known name, with all leaves that a guest of it may ask for: nothing fails.
 static void test_names(void **state)
 {
     (void)state;
     for (size_t i = 0; i < signature_count; i++) {
         struct sim_config config = sim_machine("kvm-invtsc");
-        bool hyperv = strcmp(signature_table[i].vendor, "Hyper-V") == 0 ||
-                      memcmp(signature_table[i].bytes, "Linux KVM Hv", 12) == 0;
+        uint32_t letters = interface_of(signature_table[i].bytes);
         config.options = WINDOW;
         sim_cpuid_sign(&config, 0x40000000, 0x40000010, signature_table[i].bytes);
-        if (hyperv)
-            sim_cpuid_set(&config, 0x40000001, 0x31237648, 0, 0, 0);
+        if (letters)
+            sim_cpuid_set(&config, 0x40000001, letters, 0, 0, 0);
         print_message("  %.12s\n", signature_table[i].bytes);
         run(&config);
         expect(find("hypervisor", NULL, NULL), "vendor", signature_table[i].vendor);
@@ -188,16 +204,21 @@ static void test_no_timing_leaf(void **state)
     config.options = WINDOW " com1=json";
     sim_run(&config, &result);
     result.com2 = result.com1;
-    expect(find("claim", "source", "leaf-0x40000010"), "status", "absent");
+    expect(find("claim", "source", "leaf-0x40000010"), "reason",
+           "max leaf 0x40000001 is below 0x40000010, which reads as zeros");
+    expect(find("claim", "source", "brand"), "status", "absent");
+    expect(find("verdict", "source", "pvclock"), "verdict", "ok");
     expect_failed("");
     config = sim_machine("kvm-hyper-v");
     config.options = WINDOW;
     run(&config);
-    expect(find("claim", "source", "leaf-0x40000010"), "status", "absent");
+    expect(find("claim", "source", "leaf-0x40000010"), "reason",
+           "max leaf 0x40000005 is below 0x40000010, which reads as zeros");
     expect_failed("");
 }
 
-// KVM up to 250 ppm: the leaf says what was asked for, and the hardware was left as it is.
+// KVM up to 250 ppm: the leaf says what was asked for, and the hardware was left as it is. Where it
+// is scaled after all, nothing is off.
 static void test_rate_that_was_asked_for(void **state)
 {
     (void)state;
@@ -209,23 +230,26 @@ static void test_rate_that_was_asked_for(void **state)
     expect(find("verdict", "source", "pvclock"), "verdict", "ok");
     expect_failed("claims-agree ");
     expect_end("fail");
+    config.tsc = sim_clock_of((SIM_TSC_HZ / 1000 + 259) * 1000ull, 1);
+    config.paravirt.pvclock.mul = 0xc5326b85; // 2^33 * 10^9 / that
+    config.paravirt.backdoor.tsc_hz = (SIM_TSC_HZ / 1000 + 259) * 1000ull;
+    run(&config);
+    expect(find("verdict", "source", "leaf-0x40000010"), "verdict", "ok");
+    expect_failed("");
+    expect_end("pass");
 }
 
 // Xen viridian grants the frequency MSRs and does not announce them.
 static void test_viridian(void **state)
 {
     (void)state;
-    struct sim_config config = sim_machine("xen-hvm");
+    struct sim_config config = sim_machine("xen-viridian");
 
     config.options = WINDOW;
     config.com2.present = true;
-    sim_cpuid_sign(&config, 0x40000000, 0x40000006, "Microsoft Hv");
-    sim_cpuid_set(&config, 0x40000001, 0x31237648, 0, 0, 0);
-    sim_cpuid_set(&config, 0x40000002, 0, 0, 0, 0);
-    sim_cpuid_set(&config, 0x40000003, 0x0a76, 0, 0, 0);
-    sim_cpuid_sign(&config, 0x40000100, 0x40000105, "XenVMMXenVMM");
     run(&config);
     expect(find("hypervisor", NULL, NULL), "vendor", "Xen");
+    expect(find("claim", "source", "hyperv-msr"), "reason", "MSR 0x40000022; EDX bit 8 is clear");
     expect_failed("hyperv-frequency-bits ");
 }
 
@@ -244,17 +268,24 @@ static void test_vmware(void **state)
     expect(find("check", "id", "bus-claim"), "result", "pass");
 }
 
-// TDX: the leaves of KVM are not there unless the VMM lists them; leaf 0x21 is.
+// TDX: the bits of KVM's clock are clear, or none of KVM's leaves is there; leaf 0x21 is.
 static void test_tdx(void **state)
 {
     (void)state;
-    struct sim_config config = sim_machine("kvm");
+    struct sim_config config = sim_machine("tdx");
 
     config.options = WINDOW;
+    run(&config);
+    expect(find("evidence", "source", "tdx"), "finding", "leaf 0x21: an Intel TDX trust domain");
+    expect(find("claim", "source", "pvclock"), "reason",
+           "leaf 0x40000001 EAX bits 0 and 3 are clear");
+    expect_failed("");
     sim_set_cpu(&config, sim_cpu_intel, 0x21);
     sim_cpuid_set(&config, 0x21, 0, 0x65746e49, 0x20202020, 0x5844546c);
     config.cpuid.fallback = SIM_ECHO;
     run(&config);
+    find("evidence", "source", "tdx");
+    expect(find("claim", "source", "pvclock"), "reason", "no KVM leaves");
     expect_failed("present-bit ");
     expect_result("out-of-range-answer", "pass", "the words of leaf 0x21, as Intel's CPUs do");
 }
@@ -291,6 +322,15 @@ static void test_bus_claim(void **state)
     sim_cpuid_set(&config, 0x40000010, SIM_TSC_HZ / 1000, 200000, 0, 0);
     run(&config);
     expect_failed("claims-agree bus-claim "); // VMware's port has it right
+    // A KVM that was told another bus, and whose LAPIC timer counts it: nothing is wrong.
+    set_rates(&config, 0, 200000);
+    config.paravirt.backdoor.bus_hz = 200000000;
+    run(&config);
+    expect_failed("");
+    expect(find("measurement", "clock", "lapic"), "status", "empty");
+    expect(find("verdict", "clock", "bus"), "verdict", "ok");
+    assert_int_equal(record_count(result.com2.bytes, "oddity"), 0);
+    expect_end("pass");
 }
 
 static void test_invariant_tsc(void **state)
@@ -367,6 +407,8 @@ static void test_options(void **state)
     config = failing(WINDOW " checks=list");
     run(&config);
     assert_non_null(strstr(result.com1.bytes, "  pass  present-bit (vendor-leaf)"));
+    expect(find("check", "id", "present-bit"), "rule",
+           "CPUID 1 ECX bit 31 is set if and only if a signature leaf is there");
     assert_non_null(strstr(result.com1.bytes, "  skip  vendor-space-form (vendor-space)"));
 }
 

@@ -114,6 +114,9 @@ static void test_pvclock(void **state)
     config.paravirt.pvclock.flags = 0;
     config.paravirt.pvclock.old_only = true;
     states("pvclock", "tsc", 2596130000779, "MSR 0x12: 0xc53774d1, shift -1");
+    // A KVM from before max leaves: 0 stands for base + 1.
+    sim_cpuid_sign(&config, 0x40000000, 0, "KVMKVMKVM\0\0");
+    states("pvclock", "tsc", 2596130000779, "MSR 0x12: 0xc53774d1, shift -1");
     // Only the old one is offered, or only the new one.
     sim_cpuid_set(&config, 0x40000001, 1, 0, 0, 0);
     states("pvclock", "tsc", 2596130000779, "MSR 0x12: 0xc53774d1, shift -1");
@@ -135,6 +138,8 @@ static void test_pvclock_absent(void **state)
 
     start("kvm");
     config.paravirt.pvclock.present = false;
+    is_absent("pvclock", "tsc", "writing MSR 0x4b564d01 and 0x12 raises #GP");
+    sim_cpuid_set(&config, 0x40000001, 1, 0, 0, 0);
     is_absent("pvclock", "tsc", "writing MSR 0x12 raises #GP");
 
     start("kvm");
@@ -255,6 +260,16 @@ static void test_xen_leaf(void **state)
 
     sim_cpuid_sign(&config, 0x40000000, 0x40000002, "XenVMMXenVMM");
     is_absent("xen-leaf", "tsc", "max leaf 0x40000002 is below 0x40000003");
+    expect(claim("xen-leaf-scale", "tsc"), "reason", "max leaf 0x40000002 is below 0x40000003");
+    expect(claim("xen-leaf-host", "tsc"), "reason", "max leaf 0x40000002 is below 0x40000003");
+    // A toolstack's promise that CPUID does not keep.
+    start("xen-hvm");
+    sim_set_cpu(&config, sim_cpu_intel, 0xd);
+    config.cpuid.fallback = SIM_PASS_THROUGH;
+    config.cpuid.pass_through = (struct cpuid_words){0x7, 0x340, SIM_TSC_HZ / 1000, 0};
+    sim_cpuid_sign(&config, 0x40000000, 0x40000005, "XenVMMXenVMM");
+    sim_cpuid_set(&config, 0x40000005, 0, 0, 0, 0);
+    is_absent("xen-leaf", "tsc", "leaf 0x40000003 is in range, but gives what every leaf gives");
     start("kvm");
     is_absent("xen-leaf", "tsc", "no Xen leaves");
 }
@@ -291,14 +306,27 @@ static void test_vmware(void **state)
     start("vmware");
     states("vmware-port", "tsc", 2596130000 * HZ, "VMware answers");
     states("vmware-port", "bus", 66000000 * HZ, "VMware answers");
-    assert_false(there_is("claim", "source", "vmware-call"));
+    expect(claim("vmware-call", "tsc"), "reason", "leaf 0x40000010 ECX bits 0 and 1 are clear");
     start("kvm");
     states("vmware-port", "tsc", 2596130000 * HZ, "QEMU's vmport answers");
     states("vmware-port", "bus", 1000000000 * HZ, "QEMU's vmport answers");
-    // kvm=off hides KVM's leaves, but not the port.
+    expect(find("hypervisor", NULL, NULL), "vendor", "KVM"); // the port makes nobody VMware
+    assert_false(there_is("claim", "source", "vmware-call"));
+    // kvm=off hides KVM's leaves, but not the port, and not the device that only QEMU has.
     sim_cpuid_set(&config, 0x40000000, 0, 0, 0, 0);
     sim_cpuid_set(&config, 0x40000001, 0, 0, 0, 0);
     states("vmware-port", "tsc", 2596130000 * HZ, "it answers without VMware's leaves");
+    config.acpi.oem_id = "BOCHS ";
+    config.fw_cfg.present = true;
+    states("vmware-port", "tsc", 2596130000 * HZ, "QEMU's vmport answers");
+    config.cpuid.hypervisor_bit = false;
+    states("vmware-port", "tsc", 2596130000 * HZ, "QEMU's vmport answers");
+    // The same behind Hyper-V's leaves.
+    start("kvm-hyper-v");
+    sim_cpuid_set(&config, 0x40000100, 0, 0, 0, 0);
+    is_absent("vmware-port", "tsc", "neither VMware nor QEMU");
+    config.fw_cfg.present = true;
+    states("vmware-port", "tsc", 2596130000 * HZ, "QEMU's vmport answers");
     start("qemu-tcg");
     is_absent("vmware-port", "tsc", "QEMU's vmport answers, but does not know GETHZ");
     config.paravirt.backdoor.port = false;

@@ -299,6 +299,19 @@ static void test_the_msr_of_a_claim(void **state)
     expect(find("claim", "source", "hyperv-msr"), "status", "present");
     cost("rdmsr-0x40000022");
     cost("clock-hyperv-refcount");
+    expect_none("bench", "access", "vmware-port");
+
+    config = sim_machine("kvm-invtsc");
+    config.options = "window=5ms";
+    set_latency(&config, SIM_TSC, 10);
+    set_latency(&config, SIM_PORT, 6000);
+    run(&config);
+    expect_cost("vmware-port", 6000, 1);
+    cost("rdmsr-0x4b564d01");
+    // The port that knows no rate is no source.
+    config.paravirt.backdoor.gethz = false;
+    run(&config);
+    expect_none("bench", "access", "vmware-port");
 }
 
 static void test_without_a_rate_there_are_no_ns(void **state)

@@ -188,6 +188,7 @@ static void test_leaves_that_tell_more(void **state)
 
     config = sim_machine("hyper-v-gen1");
     config.options = "window=5ms";
+    config.acpi.oem_id = NULL;
     sim_cpuid_set(&config, 0, 0x21, 0x756e6547, 0x6c65746e, 0x49656e69);
     sim_cpuid_set(&config, 0x21, 0, 0x65746e49, 0x20202020, 0x5844546c);
     run(&config);

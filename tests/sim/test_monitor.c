@@ -442,6 +442,25 @@ static void test_allan_and_drift(void **state)
     assert_in_range(value, 1360000, 2320000);
 }
 
+// The rate changes twice in a moment, and what was proven before does not hold; the last stretch
+// has no time to prove anything. Of what all windows proved, the best value is some part.
+static void test_a_best_value_without_a_stretch(void **state)
+{
+    struct sim_config config = machine("window=20ms duration=200ms checks=off sections=none");
+
+    (void)state;
+    uint64_t began = begin_ns(&config);
+    config.tsc.event_count = 2;
+    config.tsc.events[0] = (struct sim_event){began + 181 * MS, SIM_RATE, 1001024000};
+    config.tsc.events[1] = (struct sim_event){began + 183 * MS, SIM_RATE, 996928000};
+    config.hpet.clock.event_count = 1;
+    config.hpet.clock.events[0] = (struct sim_event){began + 197 * MS, SIM_STEP, -2000};
+    run(&config);
+    struct record monitor = find("monitor", NULL, NULL);
+    assert_in_range(millihertz(monitor, "estimate_hz"), millihertz(monitor, "low_hz"),
+                    millihertz(monitor, "high_hz"));
+}
+
 // What was asked for that a monitor does not do.
 static void test_no_early_stop(void **state)
 {
@@ -519,7 +538,7 @@ static bool check_seed(uint64_t seed, bool loud)
     if (result.exit == SIM_HUNG || result.violation_count)
         wrong = "it hung or broke a rule";
     while (!wrong && record_next(&lines, &record)) {
-        int64_t low, high;
+        int64_t low, high, estimate;
         if (record_is(&record, "record", "step") && record_is(&record, "kind", "step"))
             wrong = "a step is told where there was none";
         if ((record_is(&record, "record", "measurement") ||
@@ -527,6 +546,12 @@ static bool check_seed(uint64_t seed, bool loud)
             record_thousandths(&record, "low_hz", &low) &&
             record_thousandths(&record, "high_hz", &high) && (low > truth + 1 || high < truth))
             wrong = "the truth is outside";
+        if (record_is(&record, "record", "monitor") &&
+            record_thousandths(&record, "low_hz", &low) &&
+            record_thousandths(&record, "high_hz", &high) &&
+            (!record_thousandths(&record, "estimate_hz", &estimate) || estimate < low ||
+             estimate > high))
+            wrong = "the best value is none that is proven";
     }
     if (wrong || loud)
         fprintf(stderr, "%s\n%s\n%s\n", wrong ? wrong : "", loud ? result.com1.bytes : options,
@@ -556,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_a_pause_that_stops_a_clock),
         cmocka_unit_test(test_a_pause_that_only_a_wall_clock_sees),
         cmocka_unit_test(test_allan_and_drift),
+        cmocka_unit_test(test_a_best_value_without_a_stretch),
         cmocka_unit_test(test_no_early_stop),
         cmocka_unit_test(test_one_window),
         cmocka_unit_test(test_nothing_to_measure_with),

@@ -104,6 +104,22 @@ static void test_stop_with_a_small_step(void **state)
     expect_end("fail");
 }
 
+// Its size is known only when the time of day has ticked, some windows later: until then the drift
+// must not be told across it.
+static void test_no_drift_from_a_small_step(void **state)
+{
+    (void)state;
+    struct sim_config config = machine("qemu-tcg", "window=250ms duration=4s checks=off");
+
+    step(&config.tsc, 2000000000, 50000);
+    step(&config.rtc.clock, 2000000000, SECOND_NS / 2);
+    run(&config);
+    find("step", "clock", "tsc");
+    struct record monitor = find("monitor", NULL, NULL);
+    assert_true(number(monitor, "drift_low_ppb_per_hour") <= 0 &&
+                number(monitor, "drift_high_ppb_per_hour") >= 0);
+}
+
 // --- The TSC runs on, and the devices do not
 
 // What was taken back is gone for the guest: TSC and time of day jump, in QEMU's TCG after loadvm.
@@ -203,6 +219,47 @@ static void test_stop_under_kvm(void **state)
     expect_end("pass");
 }
 
+// A guest so slow that a round of readings takes 20 ms: three stops, one soon after the other, are
+// told one by one.
+static void test_three_stops_of_a_slow_guest(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_machine("kvm");
+    static const struct sim_latency slow = {6000000, 0, 100000};
+
+    config.options = "window=250ms duration=9s checks=off sections=none screen=off";
+    config.time_max_ns = 60ull * SECOND_NS;
+    config.latency[SIM_PAUSE] = slow;
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t at_ns = (3 + 2ull * i) * SECOND_NS;
+        config.delays.stalls[i].at_ns = at_ns;
+        config.delays.stalls[i].length_ns = SECOND_NS / 2;
+        step(&config.hpet.clock, at_ns + 1, -SECOND_NS / 2);
+        step(&config.pm_timer.clock, at_ns + 1, -SECOND_NS / 2);
+        step(&config.pvclock, at_ns + 1, -SECOND_NS / 2 + 90000);
+    }
+    config.delays.stall_count = 3;
+    run(&config);
+    assert_int_equal(steps(), 3);
+    const char *lines = result.com2.bytes;
+    struct record found;
+    while (record_next(&lines, &found))
+        if (record_is(&found, "record", "step"))
+            expect(found, "kind", "pause");
+    assert_int_equal(number(find("monitor", NULL, NULL), "gaps"), 3);
+    expect_end("pass");
+
+    // That rounds are 20 ms apart is no pause, in which a clock might have stood still.
+    config.delays.stall_count = 0;
+    config.hpet.clock.event_count = config.pm_timer.clock.event_count = 0;
+    config.pvclock.event_count = 0;
+    step(&config.hpet.clock, 3ull * SECOND_NS, -SECOND_NS / 50);
+    run(&config);
+    assert_int_equal(steps(), 1);
+    expect(find("step", "clock", "hpet"), "kind", "step");
+    expect_end("fail");
+}
+
 // A clock that went forwards, or back by more than the pause, is not explained by it.
 static void test_no_pause(void **state)
 {
@@ -265,10 +322,16 @@ static void test_stall_of_all_but_the_tsc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop),     cmocka_unit_test(test_stop_with_a_small_step),
-        cmocka_unit_test(test_load),     cmocka_unit_test(test_two_clocks),
-        cmocka_unit_test(test_no_pause), cmocka_unit_test(test_stop_under_kvm),
-        cmocka_unit_test(test_stall),    cmocka_unit_test(test_stall_of_all_but_the_tsc),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_with_a_small_step),
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_two_clocks),
+        cmocka_unit_test(test_no_pause),
+        cmocka_unit_test(test_stop_under_kvm),
+        cmocka_unit_test(test_no_drift_from_a_small_step),
+        cmocka_unit_test(test_three_stops_of_a_slow_guest),
+        cmocka_unit_test(test_stall),
+        cmocka_unit_test(test_stall_of_all_but_the_tsc),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

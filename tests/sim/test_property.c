@@ -99,7 +99,7 @@ static bool check_field_machine(uint64_t seed, bool loud)
 static void test_machines_of_the_field(void **state)
 {
     (void)state;
-    assert_int_equal(random_seeds(sim_machine_count * 40, check_field_machine), 0);
+    assert_int_equal(random_seeds(sim_machine_count * 22, check_field_machine), 0);
 }
 
 int main(void)

@@ -238,6 +238,32 @@ static void test_a_window_that_is_too_short_names_one_that_is_not(void **state)
     expect_end("pass");
 }
 
+// A clock that needs a longer window is no dead end: the run says which window it takes.
+static void test_a_clock_that_is_slow_names_a_window(void **state)
+{
+    (void)state;
+    struct sim_config config = sim_machine("kvm-invtsc");
+
+    config.options = "kernel window=10ms clocks=rtc";
+    run(&config);
+    expect_end("inconclusive");
+    struct record end = find("end", NULL, NULL);
+    const char *said = strstr(end.line, "no reference clock of known rate is live; try window=3s");
+    assert_non_null(said);
+    // Each claim that has no verdict says why, that of the bus, too.
+    assert_null(strstr(result.com1.bytes, "inconclusive: \r"));
+    assert_non_null(strstr(result.com1.bytes, "bus   inconclusive: no reference clock of known"));
+    assert_null(strstr(result.com1.bytes, "host-deviation"));
+    assert_non_null(strstr(result.com1.bytes, "\noptions   window=10ms clocks=rtc\r\n"));
+    config.options = "kernel window=3s clocks=rtc tolerance=1000ppm cpus=1";
+    run(&config);
+    expect_end("pass");
+    config.options = "kernel";
+    run(&config);
+    assert_non_null(strstr(result.com1.bytes, "\noptions   none\r\n"));
+    assert_null(strstr(result.screen, "\nOptions"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_tsc_that_stands_still),
         cmocka_unit_test(test_tsc_that_stops),
         cmocka_unit_test(test_a_window_that_is_too_short_names_one_that_is_not),
+        cmocka_unit_test(test_a_clock_that_is_slow_names_a_window),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 """tools/report as its users run it: exit status, errors, text and Markdown."""
 
+import json
 import re
 import subprocess
 import sys
@@ -99,7 +100,7 @@ def test_help():
 
 
 def test_a_reader_that_leaves_early():
-    line = f"'{sys.executable}' '{REPORT}' --no-compare {' '.join([PASS] * 200)} | head -n 1"
+    line = f"'{sys.executable}' '{REPORT}' --no-compare {' '.join([repr(PASS)] * 200)} | head -n 1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True)
     assert done.returncode == 0
     assert done.stderr == b""
@@ -132,13 +133,40 @@ def test_text_of_a_run():
         "  leaf-0x40000010  tsc    2596.500000 MHz  +142.456 ppm  +134.155 ppm  +150.057 ppm  off",
         "  leaf-0x15 tsc        absent: highest basic leaf is 0x10",
         "  1  hpet stepped by 1.238 ms to 1.262 ms, between 402.118 ms and 402.227 ms into the"
-        " window",
+        " measurement",
         "  vendor:Xen  fail    KVM",
-        "  reserved-zero  fail    leaf 0x40000010 ECX is 0x00000001, expected 0",
+        "  reserved-zero  leaf 0x40000010 ECX is 0x00000001, expected 0",
         "  warning  hpet stepped; the pit and the pmtimer did not",
     ]:
         assert line in text.splitlines(), line
     assert text.splitlines()[-1].startswith("FAIL: leaf-0x40000010 is off by +142.456 ppm;")
+
+
+def test_text_of_a_long_run():
+    lines = report(str(DATA / "run-monitor.jsonl")).stdout.splitlines()
+    for line in [
+        "  runs in     KVM, the program around it not named, confidence medium",
+        "  gaps               1, the longest 70.008 ms",
+        "  a clock went back  no",
+        "  leaf-0x15 tsc, bus    absent: max basic leaf 0xd is below 0x15",
+    ]:
+        assert line in lines, line
+    assert "vCPUs" not in lines  # there is one
+
+
+def test_what_is_odd_is_shown(tmp_path):
+    log = tmp_path / "run.jsonl"
+    odd = {"record": "oddity", "id": "dead-clock", "subject": "hpet", "detail": "stuck: it reads 7"}
+    step = {"record": "step", "clock": "pit", "kind": "pause", "segment": 1, "after_ns": 1000,
+            "before_ns": 2000, "low_ns": 0, "high_ns": 0, "window": 0, "at_ns": 0, "fails": False}  # fmt: skip
+    lines = Path(PASS).read_text().splitlines()
+    lines[-1:-1] = [json.dumps(odd), json.dumps(step)]
+    log.write_text("\n".join(lines))
+    text = report(str(log)).stdout
+    assert "\nOddities\n  dead-clock: hpet  stuck: it reads 7\n" in text
+    assert "  1  pit stood still or ran on while the machine was stopped," in text
+    done = report("--junit", str(log))
+    assert '<skipped message="pit stood still or ran on while the machine was stopped, ' in done.stdout
 
 
 def test_the_unknown_is_not_shown_as_zero():

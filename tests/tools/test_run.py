@@ -184,6 +184,35 @@ def test_a_missing_image_and_a_missing_qemu_are_named(run, tmp_path, monkeypatch
     assert lines[-2].startswith("tools/run: QEMU could not be started")
 
 
+@pytest.mark.parametrize(
+    "words, environment, sentence",
+    [
+        (["--accel", "xen"], {}, "accelerator 'xen': expected auto, kvm, tcg"),
+        ([], {"ACCEL": "xen"}, "accelerator 'xen': expected auto, kvm, tcg"),
+        (["--qemu-flags='"], {}, "QEMU's flags \"'\": No closing quotation"),
+        ([], {"QEMU_FLAGS": "-name 'a"}, "QEMU's flags \"-name 'a\": No closing quotation"),
+        (["--bogus"], {}, "unrecognized arguments: --bogus"),
+    ],
+)
+def test_wrong_usage_is_no_result(run, capfd, monkeypatch, words, environment, sentence):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        run(*words, tcg=[33])
+    assert ended.value.code == 64
+    said = capfd.readouterr()
+    assert said.err == f"tools/run: {sentence}\nTry 'tools/run --help'.\n"
+    assert "result" not in said.out
+
+
+def test_records_that_cannot_be_written(run, tmp_path):
+    (tmp_path / "file").touch()
+    status, lines = run("--records", str(tmp_path / "file/r.jsonl"), tcg=[33])
+    assert status == 1
+    assert lines[-2].startswith("tools/run: cannot write the records to ")
+    assert run.line is None
+
+
 def test_carriage_returns_across_reads(run):
     run(tcg=[33])
     split = run.module.without_returns
@@ -193,8 +222,10 @@ def test_carriage_returns_across_reads(run):
 
 
 @pytest.mark.parametrize(
-    "options, seconds", [("", 122), ("window=10s", 140), ("com2=off window=2m", 360), ("window=1.5h", 10920)]
-)
+    "options, seconds",
+    [("", 122), ("window=10s", 140), ("com2=off window=2m", 360), ("window=1.5h", 10920),
+     ("window=1s duration=10m", 1320), ("duration=1d", 172920), ("duration=forever", float("inf"))],
+)  # fmt: skip
 def test_the_time_limit_grows_with_the_window(run, options, seconds):
     run(tcg=[33])
     assert run.module.default_timeout(options) == seconds

@@ -26,7 +26,7 @@ def machine(tmp_path):
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
-    def call(needed_for, programs, uid=0, sudo=False, apt="exit 0"):
+    def call(needed_for, programs, uid=0, sudo=False, apt="exit 0", **environment):
         for name in TOOLS:
             real = next(p for p in (f"/usr/bin/{name}", f"/bin/{name}") if os.path.exists(p))
             program(name, f'exec {real} "$@"')
@@ -39,7 +39,8 @@ def machine(tmp_path):
             program("apt-get", f'echo "$*" >> {log}; {apt}')
             program("apt-cache", "echo '  Depends: clang-14'")
         done = subprocess.run(["/bin/sh", SETUP, "--needed-for", needed_for], text=True,
-                              env={"PATH": str(tmp_path / "bin")}, capture_output=True)  # fmt: skip
+                              env={"PATH": str(tmp_path / "bin"), **environment},
+                              capture_output=True)  # fmt: skip
         return done.returncode, done.stderr, log.read_text() if log.exists() else ""
 
     return call
@@ -91,6 +92,21 @@ def test_a_failing_apt_is_shown(machine):
 def test_the_sanitizers_follow_the_version_of_clang(machine):
     _, _, apt = machine("fuzz", ())
     assert apt.splitlines()[1].endswith("install --no-install-recommends clang libclang-rt-14-dev")
+
+
+def test_each_thing_is_named_and_installed_once(machine):
+    _, said, apt = machine("check", ())
+    things = said.splitlines()[0].partition("missing: ")[2].split(", ")
+    packages = apt.splitlines()[1].partition("recommends ")[2].split()
+    assert len(things) == len(set(things)) > 9
+    assert len(packages) == len(set(packages)) > 9
+
+
+def test_a_build_needs_the_compiler_that_make_was_told(machine):
+    assert machine("build", ("clang", "ld.lld", "llvm-strip", "nasm")) == (0, "", "")
+    assert machine("build", ("gcc", "ld.lld", "llvm-strip", "nasm"), CC="gcc -m64")[0] == 0
+    _, _, apt = machine("build", ("ld.lld", "llvm-strip", "nasm"), CC="clang-16")
+    assert apt.splitlines()[-1].endswith("recommends clang-16")
 
 
 def test_an_unknown_purpose_is_refused(machine):

@@ -341,20 +341,23 @@ static void test_leaf_15_extremes(void **state)
 
     (void)state;
     collect_leaves(leaves, FAKE_ZEROS);
-    check_absent("leaf-0x15", CLAIM_TSC, "it states more than 1 THz");
+    check_absent("leaf-0x15", CLAIM_TSC, "18446744073.709552 MHz is outside 100 to 20000 MHz");
     check_present("leaf-0x15", CLAIM_BUS, 4294967295000ull, 1000,
                   "crystal 4294967295 Hz * 4294967295 / 1");
 
     leaves[2] = (struct fake_leaf)LEAF(0x15, 0xffffffff, 1, 1, 0);
     collect_leaves(leaves, FAKE_ZEROS);
-    check_absent("leaf-0x15", CLAIM_TSC, "it states less than 1 mHz");
-    check_present("leaf-0x15", CLAIM_BUS, 1000, 1000, "crystal 1 Hz * 1 / 4294967295");
+    check_absent("leaf-0x15", CLAIM_TSC, "it states 0");
+    check_absent("leaf-0x15", CLAIM_BUS, "0.000001 MHz is outside 1 to 20000 MHz");
 
     // Without a ratio the crystal is stated all the same.
     leaves[2] = (struct fake_leaf)LEAF(0x15, 0, 0, 19200000, 0);
     collect_leaves(leaves, FAKE_ZEROS);
     check_absent("leaf-0x15", CLAIM_TSC, "EAX, the denominator, is zero");
     check_present("leaf-0x15", CLAIM_BUS, 19200ull * KHZ, 1000, "crystal 19200000 Hz");
+    leaves[2] = (struct fake_leaf)LEAF(0x15, 0, 1, 999999, 0);
+    collect_leaves(leaves, FAKE_ZEROS);
+    check_absent("leaf-0x15", CLAIM_BUS, "0.999999 MHz is outside 1 to 20000 MHz");
 }
 
 // Beyond the highest basic leaf there is an echo, which must not be taken for a ratio; it is not
@@ -391,6 +394,11 @@ static void test_leaf_16(void **state)
     check_present("leaf-0x16", CLAIM_TSC, 3000ull * MHZ, MHZ, "the CPU's base frequency");
     collect(OPENBSD);
     check_absent("leaf-0x16", CLAIM_TSC, "EAX is zero");
+    static const struct fake_leaf absurd[] = {INTEL(0x16), GUEST, LEAF(0x16, 99, 0, 65535, 0),
+                                              LEAVES_END};
+    collect_leaves(absurd, FAKE_ZEROS);
+    check_absent("leaf-0x16", CLAIM_TSC, "99.000000 MHz is outside 100 to 20000 MHz");
+    check_absent("leaf-0x16", CLAIM_BCLK, "65535.000000 MHz is outside 1 to 20000 MHz");
 }
 
 // On every machine: nothing but what was announced is read, every claim that is absent says why,

@@ -200,7 +200,7 @@ static void test_too_many(void **state)
         text_print(text, sizeof(text), "0x%x 0x0: eax=0x1 ebx=0x0 ecx=0x0 edx=0x0", i);
         assert_int_equal(line(text), i < DUMP_LEAVES_MAX);
     }
-    assert_string_equal(recording.error, "expected at most 4096 leaves; found "
+    assert_string_equal(recording.error, "expected at most 4096 leaves, and 131072 in runs; found "
                                          "\"0x1000 0x0: eax=0x1 ebx=0x0 ecx=0x0 edx=...\"");
 }
 

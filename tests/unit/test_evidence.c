@@ -172,6 +172,140 @@ static void test_qemu_tcg(void **state)
     assert_int_equal(oem_ids, 1);
 }
 
+// --- Each clue by itself: whom it points to
+
+static void point_to(const char *source, const char *party, const char *finding)
+{
+    evidence_weigh(&evidence, &facts);
+    assert_string_equal(item(source)->points_to, party);
+    if (finding)
+        assert_string_equal(item(source)->finding, finding);
+}
+
+static void test_fadt_clues(void **state)
+{
+    static const char *const clues[][2] = {
+        {"QEMU", "QEMU"},        {"CLOUDHYP", "Cloud Hypervisor"}, {"CROSVM", "crosvm"},
+        {"MsHyperV", "Hyper-V"}, {"FIRECKVM", "Firecracker"},      {"tcg", "QEMU"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(clues); i++) {
+        start(true);
+        acpi_by("", clues[i][0]);
+        point_to("fadt", clues[i][1], NULL);
+    }
+}
+
+// The OEM ids of tables count as that of the RSDP does, and each once.
+static void test_acpi_clues(void **state)
+{
+    static const char *const clues[][2] = {
+        {"BOCHS ", "QEMU"},       {"FIRECK", "Firecracker"}, {"CLOUDH", "Cloud Hypervisor"},
+        {"CROSVM", "crosvm"},     {"AMAZON", "Amazon EC2"},  {"Google", "Google Compute Engine"},
+        {"VBOX  ", "VirtualBox"}, {"PTLTD ", "VMware"},      {"VMWARE", "VMware"},
+        {"VRTUAL", "Hyper-V"},    {"MSFTVM", "Hyper-V"},     {"Xen", "Xen"},
+        {"ACRN  ", "ACRN"},       {"BHYVE ", "bhyve"},       {"PRLS  ", "Parallels"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(clues); i++) {
+        char finding[sizeof(evidence.items[0].finding)];
+        start(true);
+        text_print(acpi.oem_id, sizeof(acpi.oem_id), "%s", clues[i][0]);
+        text_print(finding, sizeof(finding), "OEM id \"%s\" of the RSDP", clues[i][0]);
+        point_to("acpi-oem", clues[i][1], finding);
+        start(true);
+        acpi_by(clues[i][0], "");
+        text_print(acpi.oem_id, sizeof(acpi.oem_id), "DELL  ");
+        text_print(acpi.tables[0].signature, sizeof(acpi.tables[0].signature), "FACP");
+        text_print(finding, sizeof(finding), "OEM id \"%s\" of the FACP", clues[i][0]);
+        point_to("acpi-oem", clues[i][1], finding);
+        assert_int_equal(evidence.count, 2); // and the present bit
+    }
+}
+
+static void test_tables_of_guests(void **state)
+{
+    (void)state;
+    start(true);
+    acpi.table_count = 1;
+    text_print(acpi.tables[0].signature, sizeof(acpi.tables[0].signature), "XENV");
+    point_to("acpi-xenv", "Xen", "Xen's own table XENV");
+    static const char *const flags[] = {"RTC as usual, PM timer as usual",
+                                        "RTC good, PM timer as usual",
+                                        "RTC as usual, PM timer good", "RTC good, PM timer good"};
+    for (uint32_t i = 0; i < ARRAY_SIZE(flags); i++) {
+        start(true);
+        acpi.has_waet = true;
+        acpi.waet_flags = i;
+        evidence_weigh(&evidence, &facts);
+        assert_null(item("acpi-waet")->points_to);
+        assert_non_null(strstr(item("acpi-waet")->finding, flags[i]));
+    }
+}
+
+static void test_smbios_clues(void **state)
+{
+    static const char *const clues[][2] = {
+        {"QEMU", "QEMU"},
+        {"Standard PC (Q35 + ICH9, 2009)", "QEMU"},
+        {"SeaBIOS", "QEMU"},
+        {"KVM", "KVM"},
+        {"Amazon EC2", "Amazon EC2"},
+        {"Google Compute Engine", "Google Compute Engine"},
+        {"Alibaba Cloud ECS", "Alibaba Cloud"},
+        {"OpenStack Nova", "OpenStack"},
+        {"KubeVirt", "KubeVirt"},
+        {"Nutanix", "Nutanix AHV"},
+        {"AHV", "Nutanix AHV"},
+        {"oVirt Node", "oVirt"},
+        {"RHEV Hypervisor", "oVirt"},
+        {"crosvm", "crosvm"},
+        {"Cloud Hypervisor", "Cloud Hypervisor"},
+        {"cloud-hypervisor", "Cloud Hypervisor"},
+        {"VMware, Inc.", "VMware"},
+        {"VMW71.00V", "VMware"},
+        {"innotek GmbH", "VirtualBox"},
+        {"VirtualBox", "VirtualBox"},
+        {"Xen", "Xen"},
+        {"HVM domU", "Xen"},
+        {"Bochs", "Bochs"},
+        {"Parallels Virtual Platform", "Parallels"},
+        {"BHYVE", "bhyve"},
+        {"Hyper-V UEFI Release v4.0", "Hyper-V"},
+        {"Virtual Machine", "Hyper-V"},
+        {"7783-7084-3265-9085-8269-3286-77", "Azure"},
+        {"Apple Virtualization Generic Platform", "Apple VZ"},
+    };
+    // One field each, in turn: all of them are looked at.
+    const struct {
+        const char *source;
+        char *field;
+        size_t size;
+    } fields[] = {
+        {"smbios-bios", smbios.bios_vendor, sizeof(smbios.bios_vendor)},
+        {"smbios-vendor", smbios.manufacturer, sizeof(smbios.manufacturer)},
+        {"smbios-product", smbios.product, sizeof(smbios.product)},
+        {"smbios-version", smbios.version, sizeof(smbios.version)},
+        {"smbios-board", smbios.board_manufacturer, sizeof(smbios.board_manufacturer)},
+        {"smbios-chassis", smbios.chassis_asset_tag, sizeof(smbios.chassis_asset_tag)},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(clues); i++) {
+        size_t field = i % ARRAY_SIZE(fields);
+        start(true);
+        text_print(fields[field].field, fields[field].size, "%s", clues[i][0]);
+        point_to(fields[field].source, clues[i][1], NULL);
+    }
+    start(true);
+    smbios.virtual_machine = true;
+    evidence_weigh(&evidence, &facts);
+    assert_null(item("smbios-vm-bit")->points_to);
+    assert_string_equal(evidence.conclusion, "a hypervisor that does not say which");
+}
+
 // --- Those that say nothing, or too little
 
 static void test_no_signature(void **state)
@@ -289,6 +423,13 @@ static void test_other_interfaces(void **state)
     smbios_by("innotek GmbH", "innotek GmbH", "VirtualBox");
     expect("VirtualBox on KVM", CONFIDENCE_HIGH, "", "VirtualBox shows KVM's interface");
 
+    start(true); // Parallels 6 with a Linux guest
+    sign(0x40000000, "KVMKVMKVM\0\0");
+    acpi_by("PRLS  ", "");
+    smbios_by("Parallels Software International Inc.", "Parallels Software International Inc.",
+              "Parallels Virtual Platform");
+    expect("Parallels on KVM", CONFIDENCE_HIGH, "", "Parallels shows KVM's interface");
+
     start(true);
     sign(0x40000000, "OpenBSDVMM58");
     sign(0x40000100, "KVMKVMKVM\0\0");
@@ -369,6 +510,10 @@ int main(void)
         cmocka_unit_test(test_programs_on_kvm),
         cmocka_unit_test(test_whole_products),
         cmocka_unit_test(test_qemu_tcg),
+        cmocka_unit_test(test_fadt_clues),
+        cmocka_unit_test(test_acpi_clues),
+        cmocka_unit_test(test_tables_of_guests),
+        cmocka_unit_test(test_smbios_clues),
         cmocka_unit_test(test_no_signature),
         cmocka_unit_test(test_real_hardware),
         cmocka_unit_test(test_hyperv_interfaces),

@@ -62,6 +62,24 @@ static void test_the_drift_is_enclosed(void **state)
     }
 }
 
+// What ends later is as if it had never been added; the rest tells what it told before.
+static void test_a_cut(void **state)
+{
+    (void)state;
+    for (size_t count = 1; count < 300; count += 7) {
+        struct marks whole = stream(count, 10, 0), marks = whole;
+        marks_cut(&marks, UINT64_MAX);
+        assert_int_equal(marks.count, whole.count);
+        assert_int_equal(marks.last.ticks, whole.last.ticks);
+        uint64_t until = whole.kept[whole.count / 2].after;
+        marks_cut(&marks, until);
+        assert_int_equal(marks.count, whole.count / 2 + 1);
+        assert_true(marks.last.after <= until || marks.count == whole.count);
+        marks_cut(&marks, 0);
+        assert_int_equal(marks.count, 0);
+    }
+}
+
 static void test_too_little(void **state)
 {
     struct drift drift;
@@ -81,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_is_constant_and_even),
         cmocka_unit_test(test_the_drift_is_enclosed),
+        cmocka_unit_test(test_a_cut),
         cmocka_unit_test(test_too_little),
     };
 

@@ -54,6 +54,34 @@ static void test_by_size(void **state)
     }
 }
 
+// A rate that is known to the ppb: the ends themselves, and the first ppb beyond them.
+static void test_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ppb;
+        enum deviation deviation, of_leaf_15;
+    } cases[] = {
+        {999, DEVIATION_PLAIN, DEVIATION_PLAIN},
+        {1000, DEVIATION_HOST, DEVIATION_HOST},
+        {500000, DEVIATION_HOST, DEVIATION_HOST},
+        {500001, DEVIATION_PLAIN, DEVIATION_SPREAD},
+        {5000000, DEVIATION_PLAIN, DEVIATION_SPREAD},
+        {5000001, DEVIATION_PLAIN, DEVIATION_PLAIN},
+        {10000000, DEVIATION_PLAIN, DEVIATION_PLAIN},
+        {10000001, DEVIATION_FOREIGN, DEVIATION_FOREIGN},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(classify("pvclock", cases[i].ppb, 0, 0), cases[i].deviation);
+        assert_int_equal(classify("leaf-0x15", cases[i].ppb, 0, 0), cases[i].of_leaf_15);
+        // Spread spectrum makes a TSC slow, never fast.
+        enum deviation below = cases[i].deviation;
+        assert_int_equal(classify("pvclock", -cases[i].ppb, 0, 0), below);
+        assert_int_equal(classify("leaf-0x15", -cases[i].ppb, 0, 0), below);
+    }
+}
+
 // What is not proven, or may be the rounding of the source, is not told.
 static void test_beyond_doubt_and_rounding(void **state)
 {
@@ -69,6 +97,9 @@ static void test_beyond_doubt_and_rounding(void **state)
     // Nothing was measured.
     struct claim claim = {.source = "pvclock"};
     struct judgement judgement = claim_judge(MHZ, 0, TOLERANCE, (struct rate_interval){0});
+    assert_int_equal(deviation_of(&claim, &judgement, TOLERANCE), DEVIATION_PLAIN);
+    // As measure_judge says it.
+    judgement = (struct judgement){.verdict = VERDICT_INCONCLUSIVE};
     assert_int_equal(deviation_of(&claim, &judgement, TOLERANCE), DEVIATION_PLAIN);
 }
 
@@ -103,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_size),
+        cmocka_unit_test(test_ends),
         cmocka_unit_test(test_beyond_doubt_and_rounding),
         cmocka_unit_test(test_quotients),
     };

@@ -62,7 +62,7 @@ def _cases(run: Run) -> list[Case]:
     texts: dict[str, list[str]] = {"step": [], "small": [], "rate": []}
     for step in run.records("step"):
         # The field came later than the record.
-        small = step["kind"] == "step" and not step.get("fails", True)
+        small = step["kind"] != "rate" and not step.get("fails", True)
         texts["small" if small else step["kind"]].append(step_text(step))
     if texts["step"]:
         cases.append(("run", "no step", "failure", "; ".join(texts["step"])))

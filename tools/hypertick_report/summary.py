@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from hypertick_report.records import INCOMPLETE, Record, Run, plural
 from hypertick_report.render import Facts, Line, Part, Section, Table, Title
-from hypertick_report.units import duration, error, half_width_ppb, megahertz, within
+from hypertick_report.units import change, duration, error, half_width_ppb, megahertz, within
 
 NOT_RECORDED = "not recorded"
 
@@ -17,15 +17,18 @@ def document(run: Run) -> list[Part]:
     for title, part in (
         ("Blocks of hypervisor leaves", _blocks(run)),
         ("Reference clocks", _clocks(run)),
+        ("How they are read, or why not", _clock_details(run)),
         ("Rate of the TSC, by each clock and by all together", _measurements(run)),
         ("Other rates", _rates(run)),
         ("Claims, and their proven errors", _claims(run)),
         ("Reasons", _reasons(run)),
         ("Steps and changes of rate", _steps(run)),
+        ("Over time", _monitor(run)),
+        ("Oddities", _oddities(run)),
         ("vCPUs", _vcpus(run)),
         ("TSCs of the other vCPUs, against CPU 0's", _vcpu_tscs(run)),
         ("Expected", _expects(run)),
-        ("Checks that did not pass", _checks(run)),
+        ("Checks that failed", _checks(run)),
         ("Notes", _notes(run)),
         ("Also missing", _problems(run)),
     ):
@@ -80,12 +83,19 @@ def _head(run: Run) -> Facts:
         if not found["present"]:
             about.append("present bit clear")
         pairs += [("hypervisor", ", ".join(about)), ("CPU vendor", found["cpu_vendor"])]
+    for found in run.records("identity"):
+        pairs.append(("runs in", f"{found['conclusion']}, confidence {found['confidence']}"))
     if combined := run.measurement():
         count = sum(record["clock"] == "all" for record in run.records("measurement"))
         last = f", the last of {count}" if count > 1 else ""
         pairs.append(("window", duration(combined["window_ns"]) + last))
     if run.end and run.end["guest_ns"] is not None:
         pairs.append(("ran for", duration(run.end["guest_ns"])))
+    results = [check["result"] for check in run.records("check")]
+    if results:
+        count = {"passed": "pass", "failed": "fail", "skipped": "skip"}
+        said = ", ".join(f"{results.count(word)} {name}" for name, word in count.items())
+        pairs.append(("checks", said))
     pairs.append(("log", plural(run.lines, "record")))
     pairs += [
         ("log", f"{plural(count, 'record')} of a kind not known here, not read: {kind}")
@@ -116,12 +126,16 @@ def _clocks(run: Run) -> Optional[Table]:
             clock["status"],
             megahertz(clock["nominal_hz"]),
             *(duration(clock[f"read_{which}_ns"]) for which in ("min", "median", "p99", "max")),
-            clock["reason"] or clock["detail"],
         ]
         for clock in run.records("clock")
     ]
-    headers = ["clock", "status", ">nominal", ">read min", ">median", ">p99", ">max", "detail"]
-    return _table(headers, rows)
+    return _table(["clock", "status", ">nominal", ">read min", ">median", ">p99", ">max"], rows)
+
+
+def _clock_details(run: Run) -> Optional[Facts]:
+    details = ((clock["clock"], clock["reason"] or clock["detail"]) for clock in run.records("clock"))
+    pairs = [(clock, detail) for clock, detail in details if detail]
+    return Facts(pairs) if pairs else None
 
 
 def _measurements(run: Run) -> Optional[Table]:
@@ -186,24 +200,29 @@ def _claims(run: Run) -> Optional[Table]:
 
 
 def _reasons(run: Run) -> Optional[Facts]:
-    pairs = []
+    clocks: dict[tuple[str, str], list[str]] = {}  # of a source and a reason
     for claim, verdict in judged_claims(run):
-        name = f"{claim['source']} {claim['clock']}"
+        reasons = []
         if claim["reason"]:
             absent = "absent: " if claim["status"] == "absent" else ""
-            pairs.append((name, absent + claim["reason"]))
+            reasons.append(absent + claim["reason"])
         if verdict and verdict["reason"]:
-            pairs.append((name, f"{verdict['verdict']}: {verdict['reason']}"))
+            reasons.append(f"{verdict['verdict']}: {verdict['reason']}")
+        for reason in reasons:
+            clocks.setdefault((claim["source"], reason), []).append(claim["clock"])
+    pairs = [(f"{source} {', '.join(of)}", reason) for (source, reason), of in clocks.items()]
     return Facts(pairs) if pairs else None
 
 
 def step_text(step: Record) -> str:
     if step["kind"] == "step":
         what = f"stepped by {duration(step['low_ns'])} to {duration(step['high_ns'])},"
+    elif step["kind"] == "pause":
+        what = "stood still or ran on while the machine was stopped,"
     else:
         what = "changed its rate"
     when = f"between {duration(step['after_ns'])} and {duration(step['before_ns'])}"
-    return f"{step['clock']} {what} {when} into the window"
+    return f"{step['clock']} {what} {when} into the measurement"
 
 
 def _steps(run: Run) -> Optional[Facts]:
@@ -212,9 +231,36 @@ def _steps(run: Run) -> Optional[Facts]:
     return Facts(pairs) if pairs else None
 
 
+def _monitor(run: Run) -> Optional[Facts]:
+    pairs = []
+    for found in run.records("monitor"):
+        windows = f"{plural(found['windows'], 'window')} in {duration(found['duration_ns'])}"
+        pairs.append(("measured", windows))
+        worst = found["largest_step_ns"]
+        largest = "" if worst is None else f", the largest {duration(worst)}"
+        pairs.append(("steps", f"{found['steps']}{largest}"))
+        pairs.append(("changes of rate", str(found["rate_changes"])))
+        longest = f", the longest {duration(found['longest_gap_ns'])}" if found["gaps"] else ""
+        pairs.append(("gaps", f"{found['gaps']}{longest}"))
+        pairs.append(("a clock went back", "no" if found["monotonic"] else "yes"))
+        if found["drift_ppb_per_hour"] is not None:
+            low, high = (found[f"drift_{end}_ppb_per_hour"] for end in ("low", "high"))
+            proven = f"{change(low)} to {change(high)}"
+            drift = f"{change(found['drift_ppb_per_hour'])} an hour (proven: {proven})"
+            pairs.append(("drift", f"{drift}, by {found['drift_clock']}"))
+    return Facts(pairs) if pairs else None
+
+
+def _oddities(run: Run) -> Optional[Facts]:
+    pairs = [(f"{odd['id']}: {odd['subject']}", odd["detail"]) for odd in run.records("oddity")]
+    return Facts(pairs) if pairs else None
+
+
 def _vcpus(run: Run) -> Optional[Facts]:
     pairs = []
     for found in run.records("vcpus"):
+        if found["listed"] <= 1 and not found["reason"]:
+            continue
         pairs.append(("up", f"{found['up']} of {found['examined']}, {found['listed']} are known of"))
         if found["start_ns"] is not None:
             pairs.append(("started in", duration(found["start_ns"])))
@@ -276,9 +322,9 @@ def _expects(run: Run) -> Optional[Table]:
 
 
 def _checks(run: Run) -> Optional[Table]:
-    checks = [check for check in run.records("check") if check["result"] != "pass"]
-    rows = [[check["id"], check["result"], check["detail"]] for check in checks]
-    return _table(["check", "result", "detail"], rows)
+    checks = [check for check in run.records("check") if check["result"] == "fail"]
+    rows = [[check["id"], check["detail"]] for check in checks]
+    return _table(["check", "found"], rows)
 
 
 def _notes(run: Run) -> Optional[Facts]:

@@ -1,11 +1,16 @@
 #include "tools/scan/dump.h"
 
+#include "lib/scan.h"
 #include "lib/text.h"
 
-#define HYPERVISOR_BASE 0x40000000u
 #define BLOCK_MASK      0xffffff00u
 #define RUN_MAX         65536u // leaves of a record: those of a wide scan
-#define SHOWN_MAX       40     // characters of a malformed line
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define SHOWN_MAX       40 // characters of a malformed line
+
+// InstLatx64 dumps, all older ones and some leaves of the others, list sub-leaves in order and do
+// not number them.
+#define SUBLEAF_UNSTATED 0xffffffffu
 
 // What is left of a line.
 struct cursor {
@@ -54,18 +59,28 @@ static int digit(char character)
     return -1;
 }
 
+// How many hex digits the rest of the line begins with.
+static size_t digits(const struct cursor *cursor)
+{
+    const char *at = cursor->at;
+
+    while (at < cursor->end && digit(*at) >= 0)
+        at++;
+    return (size_t)(at - cursor->at);
+}
+
 // 1 to 8 digits of this base, and no digit behind them.
 static bool take_number(struct cursor *cursor, int base, uint32_t *value)
 {
-    unsigned digits = 0;
+    unsigned length = 0;
 
     *value = 0;
     while (cursor->at < cursor->end && digit(*cursor->at) >= 0 && digit(*cursor->at) < base) {
-        if (++digits > 8)
+        if (++length > 8)
             return false;
         *value = *value * (uint32_t)base + (uint32_t)digit(*cursor->at++);
     }
-    return digits && !(cursor->at < cursor->end && digit(*cursor->at) >= 0);
+    return length && !(cursor->at < cursor->end && digit(*cursor->at) >= 0);
 }
 
 static bool take_hex(struct cursor *cursor, uint32_t *value)
@@ -76,6 +91,17 @@ static bool take_hex(struct cursor *cursor, uint32_t *value)
 static bool take_0x(struct cursor *cursor, uint32_t *value)
 {
     return take(cursor, "0x") && take_hex(cursor, value);
+}
+
+// A register: 8 digits in every format. One with fewer is cut off, and another value.
+static bool take_word(struct cursor *cursor, uint32_t *value)
+{
+    return digits(cursor) == 8 && take_hex(cursor, value);
+}
+
+static bool take_0x_word(struct cursor *cursor, uint32_t *value)
+{
+    return take(cursor, "0x") && take_word(cursor, value);
 }
 
 // --- The formats. `begins` moves behind what a line of the format begins with.
@@ -98,17 +124,18 @@ static bool cpuid_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         skip_spaces(cursor);
-        if (!take(cursor, names[i]) || !take_0x(cursor, registers[i]))
+        if (!take(cursor, names[i]) || !take_0x_word(cursor, registers[i]))
             return false;
     }
     return true;
 }
 
-// Other lines begin with CPUID, too, but none with a digit behind it.
+// Other lines begin with CPUID, too, but none with a decimal digit or eight hex ones behind it.
 static bool instlatx64_begins(struct cursor *cursor)
 {
-    return take(cursor, "CPUID ") && cursor->at < cursor->end && *cursor->at >= '0' &&
-           *cursor->at <= '9';
+    if (!take(cursor, "CPUID ") || cursor->at == cursor->end)
+        return false;
+    return (*cursor->at >= '0' && *cursor->at <= '9') || digits(cursor) == 8;
 }
 
 static bool instlatx64_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
@@ -121,11 +148,12 @@ static bool instlatx64_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
     take(cursor, ":");
     skip_spaces(cursor);
     for (size_t i = 0; i < ARRAY_SIZE(registers); i++)
-        if ((i && !take(cursor, "-")) || !take_hex(cursor, registers[i]))
+        if ((i && !take(cursor, "-")) || !take_word(cursor, registers[i]))
             return false;
     // Behind it there may be the sub-leaf, or a remark.
     if (go_behind(cursor, "[SL "))
         return take_hex(cursor, &entry->subleaf) && take(cursor, "]");
+    entry->subleaf = SUBLEAF_UNSTATED;
     return true;
 }
 
@@ -149,7 +177,7 @@ static bool vmware_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {
         skip_spaces(cursor);
-        if (!take_0x(cursor, registers[i]))
+        if (!take_0x_word(cursor, registers[i]))
             return false;
     }
     return true;
@@ -165,7 +193,7 @@ static bool take_field(const struct cursor *cursor, const char *key, uint32_t *v
 {
     struct cursor field = *cursor;
 
-    return go_behind(&field, key) && take_0x(&field, value) && take(&field, "\"");
+    return go_behind(&field, key) && take_0x_word(&field, value) && take(&field, "\"");
 }
 
 static bool record_goes_on(struct cursor *cursor, struct cpuid_entry *entry)
@@ -193,13 +221,13 @@ static const struct {
     const char *expected;
 } formats[] = {
     [CPUID_R] = {cpuid_begins, cpuid_goes_on,
-                 "0xLEAF 0xSUBLEAF: eax=0x... ebx=0x... ecx=0x... edx=0x..."},
+                 "0xLEAF 0xSUBLEAF: eax=0x%08x ebx=0x%08x ecx=0x%08x edx=0x%08x"},
     [INSTLATX64] = {instlatx64_begins, instlatx64_goes_on,
                     "CPUID LEAF: EAX-EBX-ECX-EDX, each 8 hex digits, and [SL SUBLEAF]"},
     [VMWARE_GUEST] = {guest_begins, vmware_goes_on,
-                      "guestCPUID level LEAF, SUBLEAF: 0x... 0x... 0x... 0x..."},
+                      "guestCPUID level LEAF, SUBLEAF: and four words as 0x%08x"},
     [VMWARE_HOST] = {host_begins, vmware_goes_on,
-                     "hostCPUID level LEAF, SUBLEAF: 0x... 0x... 0x... 0x..."},
+                     "hostCPUID level LEAF, SUBLEAF: and four words as 0x%08x"},
     [RECORD] = {record_begins, record_goes_on,
                 "a leaf record: leaf, subleaf, eax, ebx, ecx, edx as \"0x%08x\""},
 };
@@ -224,29 +252,42 @@ static const struct cpuid_words *lookup(const struct dump *dump, uint32_t leaf, 
     return cpuid_table_find(dump->leaves, dump->count, leaf, subleaf);
 }
 
+// The sub-leaf of a line that does not state it: the one behind the line before, if that has the
+// same leaf. Hypervisors' leaves come once; there the second one is another CPU's.
+static uint32_t next_subleaf(const struct dump *dump, uint32_t leaf)
+{
+    const struct cpuid_entry *last = dump->count ? &dump->leaves[dump->count - 1] : NULL;
+
+    return last && last->leaf == leaf && leaf && leaf >> 28 != 4 ? last->subleaf + 1 : 0;
+}
+
 static bool add(struct dump *dump, enum format format, struct cpuid_entry entry, struct cursor line)
 {
+    if (entry.subleaf == SUBLEAF_UNSTATED)
+        entry.subleaf = next_subleaf(dump, entry.leaf);
     if (format == VMWARE_GUEST && !dump->guest) {
         dump->guest = true;
         dump->others += (unsigned)dump->count;
-        dump->count = 0;
+        dump->count = dump->reads = 0;
         dump->second_cpu = false;
     }
     // Records are in the order of reading, of one CPU: a leaf comes again if its words changed.
     bool again = lookup(dump, entry.leaf, entry.subleaf);
-    if (again && format != RECORD)
+    if (again && format != RECORD && entry.leaf == dump->leaves[0].leaf &&
+        entry.subleaf == dump->leaves[0].subleaf)
         dump->second_cpu = true;
     if (again || dump->second_cpu || (format == VMWARE_HOST && dump->guest)) {
         dump->others++;
         return true;
     }
-    if (dump->count == DUMP_LEAVES_MAX)
-        return complain(dump, "at most 4096 leaves", line);
+    if (dump->count == DUMP_LEAVES_MAX || entry.count > DUMP_READS_MAX - dump->reads)
+        return complain(dump, "at most 4096 leaves, and 131072 in runs", line);
+    dump->reads += entry.count;
     dump->leaves[dump->count++] = entry;
     return true;
 }
 
-_Static_assert(DUMP_LEAVES_MAX == 4096, "the message in add says so");
+_Static_assert(DUMP_LEAVES_MAX == 4096 && DUMP_READS_MAX == 131072, "the message in add says so");
 
 void dump_start(struct dump *dump)
 {
@@ -257,7 +298,9 @@ bool dump_line(struct dump *dump, const char *line, size_t length)
 {
     struct cursor whole = {line, line + length};
 
-    dump->lines++;
+    // Editors and PowerShell begin a file with it.
+    if (!dump->lines++)
+        take(&whole, BYTE_ORDER_MARK);
     skip_spaces(&whole);
     while (whole.end > whole.at &&
            (whole.end[-1] == ' ' || whole.end[-1] == '\t' || whole.end[-1] == '\r'))
@@ -282,7 +325,8 @@ static bool in_block(const struct dump *dump, uint32_t leaf)
     uint32_t base = leaf & BLOCK_MASK;
     const struct cpuid_words *words = lookup(dump, base, 0);
 
-    return leaf == HYPERVISOR_BASE || (words && words->eax >= leaf && words->eax - base <= 0xff);
+    return leaf == CPUID_HYPERVISOR_BASE ||
+           (words && words->eax >= leaf && words->eax - base <= 0xff);
 }
 
 static const struct cpuid_words *highest_basic(const struct dump *dump, uint32_t subleaf)
@@ -303,6 +347,18 @@ static bool is_common(const struct dump *dump, struct cpuid_words words)
     return cpuid_is_zero(words) || (basic && cpuid_equal(words, *basic)) || alike > 1;
 }
 
+// Is there any leaf that says something about a hypervisor, or that there is none? cpuid without -r
+// prints a few other leaves raw.
+static bool tells(const struct dump *dump)
+{
+    for (size_t i = 0; i < dump->count; i++) {
+        uint32_t leaf = dump->leaves[i].leaf;
+        if (!leaf || (leaf >> 28 == 4 && (!(leaf & 0xff) || leaf == CPUID_TIMING_LEAF)))
+            return true;
+    }
+    return false;
+}
+
 bool dump_end(struct dump *dump)
 {
     for (size_t i = 0; i < dump->count; i++) {
@@ -319,7 +375,13 @@ bool dump_end(struct dump *dump)
                    "expected lines of cpuid -r, InstLatx64, a vmware.log or leaf records; found "
                    "none in %u lines",
                    dump->lines);
-    return dump->count;
+    else if (!tells(dump))
+        text_print(dump->error, sizeof(dump->error),
+                   "expected leaf 0x0, 0x4000xx00 or 0x40000010; found none of them (cpuid needs "
+                   "-r)");
+    else
+        return true;
+    return false;
 }
 
 static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)

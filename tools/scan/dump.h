@@ -11,14 +11,16 @@
 #include "lib/cpuid_table.h"
 
 #define DUMP_LEAVES_MAX 4096
+#define DUMP_READS_MAX  131072 // with those that records give as runs: two wide scans
 
 struct dump {
     struct cpuid_entry leaves[DUMP_LEAVES_MAX];
     size_t count;
+    uint32_t reads;   // leaves, each of a run counted
     unsigned lines;   // read so far: the number of the line that an error is in
     unsigned unknown; // lines that are no leaves
     unsigned others;  // lines of leaves of another CPU than the first, or of the host below a guest
-    bool second_cpu;  // a leaf came a second time: what follows is another CPU's
+    bool second_cpu;  // the first leaf came a second time: what follows is another CPU's
     bool guest;       // vmware.log: guest lines came, so the host's do not count
     unsigned missing; // leaves that were asked for and are not in the dump
     bool beyond_known;         // some leaf beyond the blocks is in the dump
@@ -34,7 +36,7 @@ void dump_start(struct dump *dump);
 bool dump_line(struct dump *dump, const char *line, size_t length);
 
 // After the last line: settles how leaves that are missing are answered. False: the dump has no
-// leaf; `error` says so.
+// leaf, or none that says anything; `error` says so.
 bool dump_end(struct dump *dump);
 
 // A CPU that answers as the dump says. A leaf that is missing counts in `missing`, and reads as

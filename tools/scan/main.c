@@ -21,7 +21,7 @@
 enum status { STATUS_PASS, STATUS_FAIL, STATUS_ERROR };
 
 static const char usage[] =
-    "usage: hypertick-scan [--json] [--list] [FILE]\n"
+    "usage: hypertick-scan [--json] [--list] [--wide] [FILE]\n"
     "Finds hypervisors in CPUID, lists the frequencies that they claim, and checks which rules of\n"
     "the CPUID conventions they keep.\n"
     "\n"
@@ -29,6 +29,7 @@ static const char usage[] =
     "          vmware.log, or records of hypertick; - is standard input\n"
     "  --json  records (docs/records.md) instead of text\n"
     "  --list  all checks, not only those that fail\n"
+    "  --wide  the vendor spaces at 0x40SSSS00, too: 65536 leaves\n"
     "\n"
     "Exit status: 0 no check failed, 1 a check failed, 2 wrong usage or a malformed dump.\n";
 
@@ -67,6 +68,16 @@ static char *read_file(const char *name, size_t *length)
     return bytes;
 }
 
+// UTF-16, as PowerShell redirects output: the low bytes, which are all that counts in a dump.
+static size_t narrow(char *bytes, size_t length)
+{
+    if (length < 2 || memcmp(bytes, "\xff\xfe", 2) != 0)
+        return length;
+    for (size_t i = 1; i < length / 2; i++)
+        bytes[i - 1] = bytes[2 * i];
+    return length / 2 - 1;
+}
+
 // Reads a dump. Ends the program, with every malformed line named, if it is not one.
 static void read_dump(const char *name)
 {
@@ -74,6 +85,7 @@ static void read_dump(const char *name)
     char *bytes = read_file(name, &length);
     unsigned malformed = 0;
 
+    length = narrow(bytes, length);
     dump_start(&dump);
     for (size_t at = 0; at < length;) {
         const char *newline = memchr(bytes + at, '\n', length - at);
@@ -112,10 +124,13 @@ static void stay_on_this_cpu(void)
 static void tell_about_dump(void)
 {
     if (dump.unknown)
-        emit_note("info", "%u lines of the dump are not of CPUID", dump.unknown);
+        emit_note("info", "%u line%s of the dump %s not of CPUID", dump.unknown,
+                  dump.unknown == 1 ? "" : "s", dump.unknown == 1 ? "is" : "are");
     if (dump.others)
-        emit_note("info", "%u lines are of other CPUs than the first, or of a guest's host",
-                  dump.others);
+        emit_note("info", "%u line%s of other CPUs than the first, or of a guest's host",
+                  dump.others, dump.others == 1 ? " is" : "s are");
+    if (!cpuid_table_find(dump.leaves, dump.count, 1, 0))
+        emit_note("info", "the dump has no leaf 0x1: the present bit is not known");
     if (dump.missing && dump.beyond_known)
         emit_note("info",
                   "%u reads found no leaf in the dump: zeros, and beyond every block what 0x%08x "
@@ -147,7 +162,7 @@ static enum status conclude(size_t check_count)
 }
 
 // `name` NULL: this machine.
-static enum status scan(const char *name, bool list)
+static enum status scan(const char *name, bool list, bool wide)
 {
     struct cpuid_repeat repeat = {0};
     struct check_input input = {
@@ -157,12 +172,11 @@ static enum status scan(const char *name, bool list)
         .tolerance_ppb = platform.options.tolerance_ppb,
         .repeat = name ? NULL : &repeat,
     };
-    uint32_t dropped;
 
     emit_start();
     emit_text("hypertick-scan " HYPERTICK_VERSION ": %s\n", name ? name : "this machine");
     platform.cpuid = name ? cpuid_log_over(dump_source(&dump)) : cpuid_log_start();
-    scan_run(&platform.scan, &platform.cpuid, false, NULL);
+    scan_run(&platform.scan, &platform.cpuid, wide, NULL);
     report_detection(&platform);
     input.claim_count = claims_collect(&platform, claims, CLAIMS_MAX);
     report_claims(claims, input.claim_count);
@@ -179,7 +193,7 @@ static enum status scan(const char *name, bool list)
     } else {
         cpuid_log_repeat(&repeat, &platform.scan);
         check_read(&platform.cpuid, &platform.scan);
-        input.leaves = cpuid_log_entries(&input.leaf_count, &dropped);
+        input.leaves = cpuid_log_entries(&input.leaf_count, &input.leaves_dropped);
     }
     report_leaves();
     size_t check_count = check_run(&input, checks);
@@ -190,13 +204,15 @@ static enum status scan(const char *name, bool list)
 int main(int argc, char **argv)
 {
     const char *file = NULL;
-    bool list = false;
+    bool list = false, wide = false;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             output_format(SINK_JSON);
         else if (strcmp(argv[i], "--list") == 0)
             list = true;
+        else if (strcmp(argv[i], "--wide") == 0)
+            wide = true;
         else if (strcmp(argv[i], "--help") == 0)
             return fputs(usage, stdout) < 0 ? STATUS_ERROR : STATUS_PASS;
         else if ((argv[i][0] == '-' && argv[i][1]) || file) {
@@ -213,7 +229,7 @@ int main(int argc, char **argv)
         return STATUS_ERROR;
     } else
         stay_on_this_cpu();
-    enum status status = scan(file, list);
+    enum status status = scan(file, list, wide);
     if (fflush(stdout) || ferror(stdout)) {
         (void)fprintf(stderr, "hypertick-scan: standard output: %s\n", strerror(errno));
         return STATUS_ERROR;
