@@ -12,10 +12,6 @@
 #define LINUX32_MAGIC 0x3233584cu
 #define LINUX64_MAGIC 0x3436584cu
 
-// The two 8259 interrupt controllers' mask registers.
-#define PIC_1_MASK 0x21
-#define PIC_2_MASK 0xa1
-
 extern const char payload_start[], payload_text_end[], payload_end[], stack_guard[];
 
 _Noreturn void boot_main(uint32_t magic, uint32_t address);
@@ -27,9 +23,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t address)
     static struct paging_image image;
 
     descriptors_install();
-    // Interrupts stay off, but a timer that firmware left running should not even ask.
-    machine_out8(PIC_1_MASK, 0xff);
-    machine_out8(PIC_2_MASK, 0xff);
+    processor_mask_interrupts();
     image = (struct paging_image){(uint64_t)payload_start, (uint64_t)payload_text_end,
                                   (uint64_t)payload_end, (uint64_t)stack_guard};
     processor_use_tables(paging_start(&image, processor_paging()));

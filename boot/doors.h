@@ -51,7 +51,11 @@ void boot_check_regions(struct boot_info *boot);
 // Installs our GDT, TSS and IDT (boot/descriptors.c).
 void descriptors_install(void);
 
-// What our page tables need of this CPU (boot/processor.c). Sets EFER.NXE where there is one, so
+// Masks all interrupts at the 8259s (boot/processor.c). They stay off in the CPU, too, but a timer
+// that firmware left running should not even ask.
+void processor_mask_interrupts(void);
+
+// What our page tables need of this CPU. Sets EFER.NXE where there is one, so
 // our IDT must be installed before.
 struct paging_cpu processor_paging(void);
 

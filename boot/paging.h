@@ -10,8 +10,6 @@
 
 #include "kernel/boot_info.h"
 
-#define PAGE_SIZE 4096
-
 // What the CPU can do, or already does.
 struct paging_cpu {
     bool giant;            // 1 GiB pages: CPUID 0x80000001 EDX bit 26

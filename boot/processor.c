@@ -1,13 +1,16 @@
-// What our page tables need of the CPU: Intel SDM vol. 3A, 2.5 (control registers) and 4.1.
+// What the doors need of the CPU, for our page tables above all: Intel SDM vol. 3A, 2.5 (control
+// registers) and 4.1.
 #include <machine.h>
 
 #include "boot/doors.h"
 
-#define EXTENDED_MAX      0x80000000u
-#define EXTENDED_FEATURES 0x80000001u
-#define NO_EXECUTE        (1u << 20) // in EDX
-#define GIANT_PAGES       (1u << 26)
-#define ADDRESS_SIZES     0x80000008u
+#define NO_EXECUTE    (1u << 20) // in EDX
+#define GIANT_PAGES   (1u << 26)
+#define ADDRESS_SIZES 0x80000008u
+
+// The two 8259 interrupt controllers' mask registers.
+#define PIC_1_MASK 0x21
+#define PIC_2_MASK 0xa1
 
 #define EFER     0xc0000080u
 #define EFER_NXE (1u << 11)
@@ -17,10 +20,17 @@
 #define CR4_PCID (1u << 17)
 #define CR4_CET  (1u << 23)
 
+void processor_mask_interrupts(void)
+{
+    machine_out8(PIC_1_MASK, 0xff);
+    machine_out8(PIC_2_MASK, 0xff);
+}
+
 struct paging_cpu processor_paging(void)
 {
-    uint32_t max = machine_cpuid(EXTENDED_MAX, 0).eax;
-    uint32_t features = max >= EXTENDED_FEATURES ? machine_cpuid(EXTENDED_FEATURES, 0).edx : 0;
+    uint32_t max = machine_cpuid(CPUID_EXTENDED, 0).eax;
+    uint32_t features =
+        max >= CPUID_EXTENDED_FEATURES ? machine_cpuid(CPUID_EXTENDED_FEATURES, 0).edx : 0;
     uint64_t efer;
 
     return (struct paging_cpu){

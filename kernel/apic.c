@@ -15,8 +15,6 @@
 #define BROADCAST_ID 0xff // in xAPIC mode
 #define SEND_POLLS   1000 // an IPI leaves in well under a microsecond, a poll takes 50 ns or more
 
-#define DEVICE_WINDOW_START 0xc0000000u
-
 bool apic_read(const struct apic *apic, uint32_t offset, uint32_t *value)
 {
     uint64_t wide;

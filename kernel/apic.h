@@ -14,7 +14,22 @@ struct apic {
 enum clock_status apic_find(struct apic *apic, const struct platform *platform, char *reason,
                             size_t reason_size);
 
-// A register by its offset in the window, table 10-1. False: #GP.
+// Registers, by their offset in the window: table 10-1. Their bits: figures 10-8, 10-10 and 10-23.
+#define APIC_VERSION       0x030
+#define APIC_END           0x0b0 // of interrupt
+#define APIC_SPURIOUS      0x0f0
+#define SPURIOUS_ENABLE    (1u << 8)
+#define SPURIOUS_VECTOR    0xffu
+#define APIC_LVT_TIMER     0x320
+#define LVT_MASKED         (1u << 16)
+#define LVT_PERIODIC       (1u << 17)
+#define LVT_DEADLINE       (2u << 17)
+#define APIC_INITIAL_COUNT 0x380
+#define APIC_CURRENT_COUNT 0x390
+#define APIC_DIVIDE        0x3e0
+#define DIVIDE_BY_1        0xbu
+
+// Reads and writes one. False: #GP.
 bool apic_read(const struct apic *apic, uint32_t offset, uint32_t *value);
 bool apic_write(const struct apic *apic, uint32_t offset, uint32_t value);
 #define APIC_X2APIC_MSR(offset) (0x800u + (offset) / 16) // 10.12.1.2

@@ -3,8 +3,11 @@
 #include <machine.h>
 
 #include "kernel/apic.h"
+#include "kernel/hyperv.h"
 #include "kernel/pvclock.h"
+#include "kernel/smp.h"
 #include "kernel/vmware.h"
+#include "lib/cpu_rate.h"
 #include "lib/sample.h"
 #include "lib/text.h"
 
@@ -15,17 +18,11 @@
 #define LEAF_FEATURES   1u
 #define HAS_DEADLINE    (1u << 24) // ECX: Intel SDM vol. 3A, 10.5.4.1
 #define LEAF_STRUCTURED 7u
-#define HAS_TSC_ADJUST  (1u << 1) // EBX: SDM vol. 3B, 18.17.3
-#define LEAF_HYPERVISOR 0x40000000u
-#define LEAF_EXTENDED   0x80000001u
 #define HAS_RDTSCP      (1u << 27) // EDX: SDM vol. 2A, CPUID
 #define MSR_TSC         0x10u      // IA32_TIME_STAMP_COUNTER
-#define MSR_TSC_ADJUST  0x3bu
-#define APIC_VERSION    0x30u
-#define POST_CODES      0x80 // port to which anything may be written
+#define POST_CODES      0x80       // port to which anything may be written
 
-#define GHZ_MILLIHERTZ 1000000000000u
-#define ONE_GHZ_PPB    100000u // a measurement so narrow that the round number is no accident
+#define ONE_GHZ_PPB 100000u // a measurement so narrow that the round number is no accident
 
 const char *rdtsc_kind_word(enum rdtsc_kind kind)
 {
@@ -183,8 +180,12 @@ static void take_claims(const struct claim *claims, size_t count)
         const char *source;
         uint32_t msr; // 0: the port
     } sources[] = {
-        {"msr-0xce", 0xce},         {"msr-fsb", 0xcd},          {"amd-pstate", 0xc0010064},
-        {"hyperv-msr", 0x40000022}, {"pvclock", pvclock_msr()}, {"vmware-port", 0},
+        {"msr-0xce", INTEL_MSR_PLATFORM_INFO},
+        {"msr-fsb", INTEL_MSR_FSB_FREQ},
+        {"amd-pstate", AMD_MSR_PSTATE_0},
+        {"hyperv-msr", HYPERV_MSR_TSC_FREQUENCY},
+        {"pvclock", pvclock_msr()},
+        {"vmware-port", 0},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
@@ -250,17 +251,18 @@ static void examine_tsc(const struct platform *platform, const struct measuremen
     costs->nop_cycles = nops > nothing ? (nops - nothing) / MACHINE_NOPS : 0;
     costs->rdtsc = kind_of_rdtsc();
     costs->one_ghz = measurement->decided && measurement->half_width_ppb <= ONE_GHZ_PPB &&
-                     rate->low <= GHZ_MILLIHERTZ && GHZ_MILLIHERTZ <= rate->high;
-    if (cpuid_read(&platform->cpuid, 0x80000000, 0).eax >= LEAF_EXTENDED &&
-        cpuid_read(&platform->cpuid, LEAF_EXTENDED, 0).edx & HAS_RDTSCP) {
+                     rate->low <= MILLIHERTZ_PER_GHZ && MILLIHERTZ_PER_GHZ <= rate->high;
+    if (cpuid_read(&platform->cpuid, CPUID_EXTENDED, 0).eax >= CPUID_EXTENDED_FEATURES &&
+        cpuid_read(&platform->cpuid, CPUID_EXTENDED_FEATURES, 0).edx & HAS_RDTSCP) {
         costs->rdtscp = machine_can_rdtscp() ? RDTSCP_CONSISTENT : RDTSCP_FAULTS;
         if (costs->rdtscp == RDTSCP_CONSISTENT)
             take(NULL, "rdtscp", act_rdtscp);
     }
     costs->has_deadline = cpuid_read(&platform->cpuid, LEAF_FEATURES, 0).ecx & HAS_DEADLINE;
-    costs->has_adjust = cpuid_read(&platform->cpuid, 0, 0).eax >= LEAF_STRUCTURED &&
-                        cpuid_read(&platform->cpuid, LEAF_STRUCTURED, 0).ebx & HAS_TSC_ADJUST &&
-                        machine_rdmsr(MSR_TSC_ADJUST, &costs->adjust);
+    costs->has_adjust =
+        cpuid_read(&platform->cpuid, 0, 0).eax >= LEAF_STRUCTURED &&
+        cpuid_read(&platform->cpuid, LEAF_STRUCTURED, 0).ebx & CPUID_7_EBX_TSC_ADJUST &&
+        machine_rdmsr(MSR_TSC_ADJUST, &costs->adjust);
 }
 
 void costs_measure(struct costs *out, const struct platform *platform, const struct claim *claims,
@@ -277,7 +279,7 @@ void costs_measure(struct costs *out, const struct platform *platform, const str
     examine_tsc(platform, measurement);
     take_numbered("cpuid", LEAF_FEATURES, act_cpuid);
     if (platform_is_virtual(platform))
-        take_numbered("cpuid", LEAF_HYPERVISOR, act_cpuid);
+        take_numbered("cpuid", CPUID_HYPERVISOR_BASE, act_cpuid);
     take_clocks(measurement);
     take_msr(MSR_TSC);
     if (costs->has_adjust)

@@ -6,7 +6,6 @@
 
 #define MSR_REFERENCE_TSC 0x40000021u // HV_X64_MSR_REFERENCE_TSC: page number in bits 63:12
 #define MSR_ENABLE        1u
-#define PAGE_SIZE         4096
 
 // The hypervisor may lay its own page over ours, so nothing else may be in it.
 static _Alignas(PAGE_SIZE) union {
@@ -22,12 +21,12 @@ bool hyperv_features(const struct platform *platform, struct cpuid_words *featur
         text_print(reason, reason_size, "no Hyper-V interface");
         return false;
     }
-    if (platform->scan.max_leaf < HYPERV_FEATURE_LEAF) {
+    if (platform->scan.max_leaf < CPUID_HYPERV_FEATURES) {
         text_print(reason, reason_size, "max leaf 0x%08x is below 0x%08x", platform->scan.max_leaf,
-                   HYPERV_FEATURE_LEAF);
+                   CPUID_HYPERV_FEATURES);
         return false;
     }
-    *features = cpuid_read(&platform->cpuid, HYPERV_FEATURE_LEAF, 0);
+    *features = cpuid_read(&platform->cpuid, CPUID_HYPERV_FEATURES, 0);
     return true;
 }
 
@@ -38,7 +37,7 @@ bool hyperv_page_enable(const struct platform *platform, char *reason, size_t re
     if (!hyperv_features(platform, &features, reason, reason_size))
         return false;
     if (!(features.eax & HYPERV_ACCESS_REFERENCE_TSC)) {
-        text_print(reason, reason_size, "leaf 0x%08x EAX bit 9 is clear", HYPERV_FEATURE_LEAF);
+        text_print(reason, reason_size, "leaf 0x%08x EAX bit 9 is clear", CPUID_HYPERV_FEATURES);
         return false;
     }
     memset(&page, 0, sizeof(page));

@@ -5,14 +5,16 @@
 #include "kernel/platform.h"
 #include "lib/hyperv_page.h"
 
-#define HYPERV_FEATURE_LEAF 0x40000003u
-
-// EAX of the feature leaf
+// EAX of leaf CPUID_HYPERV_FEATURES
 #define HYPERV_ACCESS_REFERENCE_COUNT (1u << 1)
 #define HYPERV_ACCESS_REFERENCE_TSC   (1u << 9)
 #define HYPERV_ACCESS_FREQUENCIES     (1u << 11)
-// EDX of the feature leaf
+// EDX of it
 #define HYPERV_FREQUENCIES_AVAILABLE (1u << 8)
+
+// TLFS, "Timers", "Frequency MSRs": hertz
+#define HYPERV_MSR_TSC_FREQUENCY  0x40000022u
+#define HYPERV_MSR_APIC_FREQUENCY 0x40000023u
 
 // The feature leaf. False: this is no Hyper-V interface, or it does not reach that leaf; `reason`
 // says which.

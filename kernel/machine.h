@@ -79,17 +79,18 @@ static inline void machine_out32(uint16_t port, uint32_t value)
 }
 
 // Device memory, by guest-physical address (mapped one to one, uncached from 3 to 4 GiB but for
-// RAM, and in the VGA window; above 4 GiB as boot/paging.h says).
+// RAM, and in the VGA window; above 4 GiB as boot/paging.h says). Accesses to other memory keep
+// their place before and after: a vCPU may be told to read what was just written.
 static inline uint32_t machine_mmio_read32(uint64_t address)
 {
     uint32_t value;
-    __asm__ volatile("movl %1, %0" : "=r"(value) : "m"(*(volatile uint32_t *)address));
+    __asm__ volatile("movl %1, %0" : "=r"(value) : "m"(*(volatile uint32_t *)address) : "memory");
     return value;
 }
 
 static inline void machine_mmio_write32(uint64_t address, uint32_t value)
 {
-    __asm__ volatile("movl %1, %0" : "=m"(*(volatile uint32_t *)address) : "r"(value));
+    __asm__ volatile("movl %1, %0" : "=m"(*(volatile uint32_t *)address) : "r"(value) : "memory");
 }
 
 // Writes `count` words of the same value, in one instruction.
@@ -100,7 +101,7 @@ static inline void machine_mmio_fill32(uint64_t address, uint32_t value, uint64_
 
 static inline void machine_mmio_write8(uint64_t address, uint8_t value)
 {
-    __asm__ volatile("movb %1, %0" : "=m"(*(volatile uint8_t *)address) : "q"(value));
+    __asm__ volatile("movb %1, %0" : "=m"(*(volatile uint8_t *)address) : "q"(value) : "memory");
 }
 
 // Where execution goes on after a fault at `fault`; both relative to the entry's own address, so
@@ -233,7 +234,8 @@ static inline void machine_bracket_out8(uint8_t port, uint8_t byte, struct brack
     *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
-// Brackets an MSR that is known to be readable (machine_rdmsr said so before).
+// Brackets an MSR that is known to be readable (machine_rdmsr said so before). `value` is its low
+// 32 bits: every clock that is read so is a 32-bit counter.
 static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
 {
     uint64_t low, high, value;
@@ -243,9 +245,7 @@ static inline void machine_bracket_msr(uint32_t msr, struct bracket *out)
                        "=&d"(after_high)
                      : "c"(msr)
                      : "memory");
-    *out = machine_bracket_of(
-        low, high, after_low, after_high,
-        value); // the low 32 bits: every clock that is read so is a 32-bit counter
+    *out = machine_bracket_of(low, high, after_low, after_high, value);
 }
 
 // Brackets a write of an MSR that is known to be writable. `value` becomes 0.
@@ -270,9 +270,7 @@ static inline void machine_bracket_nothing(struct bracket *out)
                      : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
                      :
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = 0;
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
 // Two readings in a row without a fence.
@@ -284,9 +282,7 @@ static inline void machine_bracket_bare(struct bracket *out)
                      : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
                      :
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = 0;
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
 // A command of VMware's backdoor, which is known to answer: IN EAX, DX, and what it gives in the
@@ -305,20 +301,20 @@ static inline void machine_bracket_backdoor(uint16_t port, uint32_t magic, uint3
     *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
+// So many NOPs.
 #define MACHINE_NOPS 16
 static inline void machine_bracket_nops(struct bracket *out)
 {
     uint64_t low, high;
     uint32_t after_low, after_high;
-    __asm__ volatile(MACHINE_BRACKET(".rept 16\n\tnop\n\t.endr")
+    __asm__ volatile(MACHINE_BRACKET(".rept %c[nops]\n\tnop\n\t.endr")
                      : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
-                     :
+                     : [nops] "i"(MACHINE_NOPS)
                      : "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = 0;
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
+// CPUID of this leaf, subleaf 0.
 static inline void machine_bracket_cpuid(uint32_t leaf, struct bracket *out)
 {
     uint64_t low, high;
@@ -327,9 +323,7 @@ static inline void machine_bracket_cpuid(uint32_t leaf, struct bracket *out)
                      : [low] "=&r"(low), [high] "=&r"(high), "=&a"(after_low), "=&d"(after_high)
                      : [leaf] "r"(leaf)
                      : "rbx", "rcx", "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = 0;
+    *out = machine_bracket_of(low, high, after_low, after_high, 0);
 }
 
 // Can RDTSCP be executed? False if the CPU raised #UD or #GP: Xen does where it fails to emulate
@@ -357,9 +351,7 @@ static inline void machine_bracket_rdtscp(struct bracket *out)
           [value_high] "=&r"(value_high), "=&a"(after_low), "=&d"(after_high)
         :
         : "rcx", "memory");
-    out->before = high << 32 | low;
-    out->after = (uint64_t)after_high << 32 | after_low;
-    out->value = value_high << 32 | value_low;
+    *out = machine_bracket_of(low, high, after_low, after_high, value_high << 32 | value_low);
 }
 
 // Where execution goes on after an exception in code that is not ours, by the trap handler; rip 0:

@@ -7,11 +7,9 @@
 #define TSC_MOVES          32 // differences that its step is taken from
 #define TSC_PATIENCE_LOOPS 1000000
 #define WARM_UP_ROUNDS     32
-#define STILL_ROUNDS_MAX   10000
 #define STILL_MAX          64 // readings in a row, in a round
 // The longest window while nothing tells the TSC's rate: more than two seconds up to 8 GHz.
 #define BLIND_CYCLES (1ull << 34)
-#define CHECKS       64 // looks at the precision, and progress reports, per window
 // With duration=, so long without a reading is a gap: longer than a record takes on a serial line
 // of 115200 baud. After a report even a slow screen is allowed for.
 #define GAP_NS       50000000u
@@ -188,11 +186,6 @@ static void start_tracks(struct measurement *measurement)
     measurement->base = measurement->last_tsc = machine_tsc();
 }
 
-static uint64_t now_cycles(const struct measurement *measurement)
-{
-    return measurement->last_tsc - measurement->base;
-}
-
 static void look_for_gap(struct measurement *measurement, uint64_t last_tsc, uint64_t tsc)
 {
     // A report takes time as well, in which the guest does run.
@@ -323,7 +316,7 @@ static void read_posted(struct measurement *measurement, size_t index)
     run->clock->read(&bracket);
     // One from before the window lies, in its cycles, beyond all of them.
     if (bracket.value == CLOCK_NO_READING ||
-        bracket.before - measurement->base > now_cycles(measurement))
+        bracket.before - measurement->base > measure_now(measurement))
         return;
     reading = (struct reading){bracket.before - measurement->base,
                                bracket.after - measurement->base, bracket.value};
@@ -357,7 +350,7 @@ static void read_clock(struct measurement *measurement, size_t index)
         held = reading;
         if (reading.raw != run->last_value)
             break;
-    } while (slow_again(run, now_cycles(measurement), alone, ++readings));
+    } while (slow_again(run, measure_now(measurement), alone, ++readings));
     if (held.raw != CLOCK_NO_READING)
         use_reading(measurement, index, &held);
 }
@@ -375,150 +368,32 @@ static void jitter(struct measurement *measurement)
         machine_pause();
 }
 
-static void sample_round(struct measurement *measurement)
+void measure_round(struct measurement *measurement)
 {
     for (size_t i = 0; i < measurement->count; i++) {
         struct clock_run *run = &measurement->clocks[i];
         // The clock that times the window has to be read, or the window would stand still.
         if (run->sampled && (run->clock->name == measurement->window_clock ||
-                             slow_due(run, now_cycles(measurement))))
+                             slow_due(run, measure_now(measurement))))
             (run->info.posted_ms ? read_posted : read_clock)(measurement, i);
     }
     incident_round(measurement);
     jitter(measurement);
 }
 
-// The window may end when some clock has had a narrow bracket in its last twentieth: else the last
-// part of it proves nothing.
-static bool ends_well(const struct measurement *measurement, uint64_t window_cycles)
+void measure_time_by(struct measurement *measurement, const struct options *options,
+                     uint64_t tsc_millihertz)
 {
-    for (size_t i = 0; i < measurement->count; i++) {
-        const struct clock_run *run = &measurement->clocks[i];
-        if (run->sampled && run->info.nominal.numerator &&
-            now_cycles(measurement) - run->last_narrow_cycles < window_cycles / 20)
-            return true;
-    }
-    return false;
-}
-
-static bool all_judged(const struct measurement *measurement, const struct options *options,
-                       const struct claim *claims, size_t claim_count)
-{
-    for (size_t i = 0; i < claim_count; i++) {
-        const char *reason;
-        if (claims[i].present && claims[i].clock != CLAIM_BCLK &&
-            measure_judge(measurement, &claims[i], options->tolerance_ppb, &reason).verdict ==
-                VERDICT_INCONCLUSIVE)
-            return false;
-    }
-    return measurement->decided;
-}
-
-// Is what was asked for proven? The exact answer takes long divisions, so a rough one comes first.
-static bool is_enough(struct measurement *measurement, const struct options *options,
-                      const struct claim *claims, size_t claim_count)
-{
-    bool near = options->stop == STOP_VERDICT;
-
-    for (size_t i = 0; i < measurement->count && !near; i++) {
-        const struct clock_run *run = &measurement->clocks[i];
-        struct slope low, high;
-        near = run->sampled && run->info.nominal.numerator &&
-               track_enclosure(&run->track, &low, &high) &&
-               slope_half_width_ppb(low, high) < options->precision_ppb + 1;
-    }
-    if (!near)
-        return false;
-    measure_conclude(measurement);
-    if (measurement->decided && measurement->half_width_ppb <= options->precision_ppb &&
-        options->precision_ppb) {
-        measurement->stopped_by = "the precision asked for was proven";
-        return true;
-    }
-    if (options->stop == STOP_VERDICT && all_judged(measurement, options, claims, claim_count)) {
-        measurement->stopped_by = "every verdict was proven";
-        return true;
-    }
-    return false;
-}
-
-// The rate that turns window time into cycles, as the window's own clock has it by now.
-static uint64_t refine(const struct measurement *measurement, uint64_t tsc_millihertz)
-{
-    for (size_t i = 0; i < measurement->count; i++) {
-        const struct clock_run *run = &measurement->clocks[i];
-        struct slope low, high;
-        if (run->clock->name == measurement->window_clock &&
-            track_enclosure(&run->track, &low, &high) && !slope_less(high, low))
-            return rate_from_slopes(run->info.nominal, low, high).estimate;
-    }
-    return tsc_millihertz;
-}
-
-// Four times as many rounds as fit into the window if every bracket were as narrow as the narrowest
-// of the warm-up; and some, for a window that is shorter than a round.
-static uint64_t rounds_within(const struct measurement *measurement, uint64_t window_cycles)
-{
-    return window_cycles / (measurement->round_cycles / 4 + 1) + STILL_ROUNDS_MAX;
-}
-
-// The rounds of a window.
-struct bounds {
-    uint64_t left;
-    unsigned still;
-};
-
-// A round. The TSC times the window; if it stops, the rounds without progress end it, and if it
-// crawls, the rounds that the window can hold: then false.
-static bool bounded_round(struct measurement *measurement, struct bounds *bounds)
-{
-    uint64_t before = now_cycles(measurement);
-
-    sample_round(measurement);
-    bounds->still = now_cycles(measurement) > before ? 0 : bounds->still + 1;
-    if (bounds->still <= STILL_ROUNDS_MAX && --bounds->left)
-        return true;
-    measurement->tsc_advances = false;
-    measurement->stopped_by = "the TSC stopped, or slowed down out of all proportion";
-    return false;
-}
-
-// Learns the TSC's rate from what was sampled, if that tells it.
-static void learn(struct measurement *measurement, const struct options *options)
-{
-    uint64_t rate = refine(measurement, measurement->timing_millihertz);
-
-    measurement->timing_millihertz = rate;
-    measurement->window_cycles = rate ? rate_ns_to_cycles(options->window_ns, rate) : BLIND_CYCLES;
+    measurement->timing_millihertz = tsc_millihertz;
+    measurement->window_cycles =
+        tsc_millihertz ? rate_ns_to_cycles(options->window_ns, tsc_millihertz) : BLIND_CYCLES;
     for (size_t i = 0; i < measurement->count; i++)
-        slow_expect(&measurement->clocks[i], rate);
+        slow_expect(&measurement->clocks[i], tsc_millihertz);
 }
 
-static void sample(struct measurement *measurement, const struct options *options,
-                   const struct claim *claims, size_t claim_count,
-                   void (*progress)(unsigned percent))
+void measure_limit_gaps(struct measurement *measurement)
 {
-    uint64_t window = measurement->window_cycles;
-    uint64_t check_cycles = window / CHECKS;
-    struct bounds bounds = {rounds_within(measurement, window), 0};
-    unsigned checks = 0;
-
-    measurement->stopped_by = "the window was over";
-    while (now_cycles(measurement) < window ||
-           (!ends_well(measurement, window) && now_cycles(measurement) < window / 20 * 23)) {
-        if (!bounded_round(measurement, &bounds))
-            break;
-        if (now_cycles(measurement) < check_cycles)
-            continue;
-        if (!measurement->timing_millihertz || ++checks <= 4)
-            learn(measurement, options);
-        window = measurement->window_cycles;
-        check_cycles = now_cycles(measurement) + window / CHECKS;
-        if (progress)
-            progress((unsigned)(now_cycles(measurement) / (window / 100 + 1)));
-        if (is_enough(measurement, options, claims, claim_count))
-            break;
-    }
+    measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
 }
 
 // Is there a clock that a longer window would make one of use? The slowest needs 3 s (examine).
@@ -536,11 +411,8 @@ bool measure_begin(struct measurement *measurement, const struct options *option
 
     measurement->skew_ns = options->skew_ns;
     // For the times of what may happen, should no clock give an enclosure.
-    measurement->tsc_millihertz = measurement->timing_millihertz = tsc_millihertz;
-    measurement->window_cycles =
-        tsc_millihertz ? rate_ns_to_cycles(options->window_ns, tsc_millihertz) : BLIND_CYCLES;
-    for (size_t i = 0; i < measurement->count; i++)
-        slow_expect(&measurement->clocks[i], tsc_millihertz);
+    measurement->tsc_millihertz = tsc_millihertz;
+    measure_time_by(measurement, options, tsc_millihertz);
     start_tracks(measurement);
     if (!measurement->tsc_advances || !measurement->window_clock) {
         measurement->undecided = !measurement->tsc_advances ? "the TSC does not advance"
@@ -554,7 +426,7 @@ bool measure_begin(struct measurement *measurement, const struct options *option
     // The first passes through the sampling code cost more than the later ones (translation in an
     // emulator, cold caches elsewhere): they are made before the window.
     for (unsigned i = 0; i < WARM_UP_ROUNDS; i++)
-        sample_round(measurement);
+        measure_round(measurement);
     for (size_t i = 0; i < measurement->count; i++) {
         struct clock_run *run = &measurement->clocks[i];
         if (run->sampled && !run->info.posted_ms)
@@ -566,110 +438,7 @@ bool measure_begin(struct measurement *measurement, const struct options *option
     measurement->pending = SIZE_MAX;
     start_tracks(measurement);
     measurement->repeats = options->duration_ns != 0;
-    measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
+    measure_limit_gaps(measurement);
     measurement->began_cycles = measurement->base - measurement->start_tsc;
     return true;
-}
-
-void measure_end(struct measurement *measurement)
-{
-    measure_conclude(measurement);
-    incident_conclude(measurement);
-    measure_conclude(measurement);
-    for (size_t i = 0; i < measurement->count; i++)
-        slow_conclude(&measurement->clocks[i], measurement->tsc_millihertz,
-                      now_cycles(measurement));
-    for (size_t i = 0; i < measurement->count; i++) {
-        struct clock_run *run = &measurement->clocks[i];
-        if (!run->sampled || !run->info.posted_ms || run->track.samples >= 2)
-            continue;
-        run->status = CLOCK_DISABLED;
-        run->info.independence = CLOCK_DERIVED;
-        run->clock->explain(run->reason, sizeof(run->reason));
-    }
-}
-
-void measure_window(struct measurement *measurement, const struct options *options,
-                    const struct claim *claims, size_t claim_count,
-                    void (*progress)(unsigned percent))
-{
-    if (!measure_begin(measurement, options))
-        return;
-    sample(measurement, options, claims, claim_count, progress);
-    measure_end(measurement);
-}
-
-void measure_keep(struct measurement *measurement)
-{
-    measurement->busy = true;
-    sample_round(measurement);
-}
-
-// Is there something to tell?
-static bool has_news(const struct measurement *measurement)
-{
-    return measurement->gap_count ||
-           measurement->incident_count > (measurement->pending != SIZE_MAX);
-}
-
-void measure_next(struct measurement *measurement)
-{
-    measurement->window++;
-    measurement->window_began = now_cycles(measurement);
-    measurement->window_at_ns += measurement->window_ns;
-    measurement->window_samples = measurement->samples;
-    measurement->busy = true;
-    for (size_t i = 0; i < measurement->count; i++) {
-        struct clock_run *run = &measurement->clocks[i];
-        if (!run->sampled)
-            continue;
-        slice_begin(&run->slice);
-        if (run->track.defect_millitick > run->defect_kept_millitick)
-            run->defect_kept_millitick = run->track.defect_millitick;
-        run->track.defect_millitick = 0;
-    }
-}
-
-bool measure_slice(struct measurement *measurement, const struct options *options,
-                   void (*look)(void *context), void *context)
-{
-    unsigned checks = 0;
-    struct bounds bounds = {rounds_within(measurement, measurement->window_cycles), 0};
-    measurement->gap_limit_cycles = rate_ns_to_cycles(GAP_NS, measurement->timing_millihertz);
-    uint64_t check_cycles = measurement->window_cycles / CHECKS;
-    // After a gap at its end, every clock is read once more.
-    while (now_cycles(measurement) - measurement->window_began < measurement->window_cycles ||
-           (measurement->gap_count && !measurement->gaps[0].whole)) {
-        for (size_t i = 0; i < measurement->gap_count && i < GAPS_MAX; i++)
-            measurement->gaps[i].whole = true;
-        if (!bounded_round(measurement, &bounds))
-            return false;
-        if (has_news(measurement))
-            look(context);
-        // The windows after the first one are as long as that.
-        if (measurement->window || now_cycles(measurement) < check_cycles)
-            continue;
-        if (!measurement->timing_millihertz || ++checks <= 4)
-            learn(measurement, options);
-        check_cycles = now_cycles(measurement) + measurement->window_cycles / CHECKS;
-    }
-    for (size_t i = 0; i < measurement->count; i++) {
-        struct clock_run *run = &measurement->clocks[i];
-        if (run->sampled)
-            slice_end(&run->slice, &run->track.recall, run->track.segments);
-    }
-    return true;
-}
-
-void measure_forget(struct measurement *measurement)
-{
-    measurement->began = now_cycles(measurement);
-    for (size_t i = 0; i < measurement->count; i++) {
-        struct clock_run *run = &measurement->clocks[i];
-        if (!run->sampled)
-            continue;
-        track_forget(&run->track);
-        slice_forget(&run->slice);
-        run->first_cycles = run->track.open ? run->track.began : now_cycles(measurement);
-    }
 }

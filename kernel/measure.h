@@ -201,7 +201,21 @@ void measure_forget(struct measurement *measurement);
 // The end of the last window.
 void measure_end(struct measurement *measurement);
 
-// From here: the parts of the above, one file each.
+// From here: the parts of the above, one file each. kernel/window.c has what ends a window and goes
+// on to the next one, kernel/measure.c what goes before:
+//
+// Reads every clock that is due, and the one that times the window, and tells the tracks.
+void measure_round(struct measurement *measurement);
+// From now on windows are timed by this rate of the TSC; 0: it is not known.
+void measure_time_by(struct measurement *measurement, const struct options *options,
+                     uint64_t tsc_millihertz);
+// And by that rate it is told what is a gap.
+void measure_limit_gaps(struct measurement *measurement);
+// The last reading, in cycles of the window.
+static inline uint64_t measure_now(const struct measurement *measurement)
+{
+    return measurement->last_tsc - measurement->base;
+}
 
 // kernel/examine.c: is this clock fit to be a reference? Sets status, reason, step_ticks, probe
 // slopes.

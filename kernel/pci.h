@@ -20,6 +20,7 @@ struct pci_function {
 // Does the mechanism answer?
 bool pci_present(void);
 
+// A register, by its offset in bytes: a multiple of 4. All ones where there is no such function.
 uint32_t pci_read(struct pci_function function, uint8_t offset);
 void pci_write(struct pci_function function, uint8_t offset, uint32_t value);
 

@@ -17,6 +17,9 @@ struct fw_cfg {
     char problem[96];               // what was wrong, in words, or ""
 };
 
+// Devices in memory lie between 3 GiB and 4 GiB, which is mapped for them (boot/paging.c).
+#define DEVICE_WINDOW_START 0xc0000000u
+
 struct platform {
     const struct boot_info *boot;
     const struct phys *phys;

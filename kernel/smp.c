@@ -7,7 +7,6 @@
 
 // A page for the trampoline: above the BIOS data area, below what firmware keeps of the first
 // 640 KiB.
-#define PAGE_BYTES 4096u
 #define PAGE_FAULT 14
 #define PAGE_FIRST 0x8000u
 #define PAGE_LAST  0x80000u
@@ -19,7 +18,7 @@
 #define BROADCAST_CYCLES 30000000u
 
 static uint8_t stacks[VCPUS_MAX * STACK_BYTES]
-    __attribute__((aligned(PAGE_BYTES), section(".bss.ap_stacks"))); // not cleared: linker.ld
+    __attribute__((aligned(PAGE_SIZE), section(".bss.ap_stacks"))); // not cleared: linker.ld
 static uint32_t apic_ids[VCPUS_MAX];
 static struct machine_vcpus vcpus;
 static struct apic apic;
@@ -59,7 +58,7 @@ bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip, uint64_t addr
         vcpu->fault_vector = (uint32_t)vector;
         vcpu->fault_rip = rip;
         vcpu->overflow = vector == PAGE_FAULT && fault / STACK_BYTES == offset / STACK_BYTES &&
-                         fault % STACK_BYTES < PAGE_BYTES;
+                         fault % STACK_BYTES < PAGE_SIZE;
         __atomic_store_n(&vcpu->faulted, true, __ATOMIC_RELEASE);
     }
     __atomic_fetch_add(&progress, 1, __ATOMIC_RELEASE);
@@ -118,7 +117,7 @@ static void send_init(uint32_t apic_id, uint32_t others)
 
 static void send_start(uint32_t apic_id, uint32_t others)
 {
-    apic_send(&apic, apic_id, APIC_START | page / PAGE_BYTES | others);
+    apic_send(&apic, apic_id, APIC_START | page / PAGE_SIZE | others);
 }
 
 // After 2^16, 2^18, 2^20, ... turns.
@@ -220,15 +219,15 @@ static uint32_t find_page(const struct boot_info *boot)
         return (uint32_t)boot->low_page;
     if (!boot->region_count)
         return PAGE_FIRST;
-    for (uint32_t at = PAGE_FIRST; at < PAGE_LAST; at += PAGE_BYTES) {
+    for (uint32_t at = PAGE_FIRST; at < PAGE_LAST; at += PAGE_SIZE) {
         bool ram = false, other = false;
         for (size_t i = 0; i < boot->region_count; i++) {
             const struct memory_region *region = &boot->regions[i];
             uint64_t end = region->base + region->length;
             if (region->type == MEMORY_RAM)
-                ram |= region->base <= at && at + PAGE_BYTES <= end;
+                ram |= region->base <= at && at + PAGE_SIZE <= end;
             else
-                other |= region->base < at + PAGE_BYTES && at < end;
+                other |= region->base < at + PAGE_SIZE && at < end;
         }
         if (ram && !other)
             return at;

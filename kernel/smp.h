@@ -19,6 +19,9 @@
 #define SMP_TURNS_MOST      20000000u
 #define SMP_TURNS_LEAST     130000u
 
+#define MSR_TSC_ADJUST         0x3bu // IA32_TSC_ADJUST: Intel SDM vol. 3B, 18.17.3
+#define CPUID_7_EBX_TSC_ADJUST (1u << 1)
+
 enum vcpu_status {
     VCPU_ABSENT, // did not come up
     VCPU_UP,

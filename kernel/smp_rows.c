@@ -1,14 +1,14 @@
 // What should be the same on every vCPU: CPUID, and MSRs that state a rate.
 #include <machine.h>
 
+#include "kernel/hyperv.h"
 #include "kernel/smp.h"
 
+#include "lib/cpu_rate.h"
 #include "lib/text.h"
 
 #define ROWS_MAX       96
-#define HYPERVISOR     0x40000000u
 #define HYPERVISOR_MAX 0x20u // leaves of its block
-#define EXTENDED       0x80000000u
 #define EXTENDED_MAX   0x80000028u
 #define BASIC_MAX      0x28u
 #define HYPERV         "Hv#1" // leaf 0x40000001 EAX: TLFS, "Hypervisor CPUID leaf range"
@@ -41,13 +41,6 @@ static const struct {
     {0x8000001e, {0, 0xffffff00, 0, ~0u}}, // EAX APIC id, EBX core id, ECX node id
     {0x80000026, {~0u, ~0u, ~0u, 0}},      // EDX: x2APIC id
 };
-
-// MSRs that state a rate: Intel SDM vol. 4 (MSR_PLATFORM_INFO), TLFS "Partition Reference Counter".
-#define MSR_PLATFORM_INFO  0xceu
-#define MSR_HYPERV_TSC     0x40000022u
-#define MSR_HYPERV_APIC    0x40000023u
-#define MSR_TSC_ADJUST     0x3bu // SDM vol. 3B, 18.17.3
-#define CPUID_7_TSC_ADJUST (1u << 1)
 
 static bool has_tsc_adjust;
 
@@ -98,22 +91,23 @@ size_t smp_rows_collect(const struct platform *platform)
 {
     const struct block *block = scan_main_block(&platform->scan);
     uint32_t basic = platform->scan.max_basic;
-    uint32_t extended = machine_cpuid(EXTENDED, 0).eax;
+    uint32_t extended = machine_cpuid(CPUID_EXTENDED, 0).eax;
 
     row_count = 0;
     add_range(0, least(basic, BASIC_MAX));
     // An unknown block is not touched beyond leaf + 1.
     if (block)
-        add_range(HYPERVISOR, least(block->known ? block->last_leaf : HYPERVISOR + 1,
-                                    HYPERVISOR + HYPERVISOR_MAX));
-    if (extended >= EXTENDED && extended <= EXTENDED + 0xffff)
-        add_range(EXTENDED, least(extended, EXTENDED_MAX));
-    add(MSR_PLATFORM_INFO, 0, true);
+        add_range(CPUID_HYPERVISOR_BASE,
+                  least(block->known ? block->last_leaf : CPUID_HYPERVISOR_BASE + 1,
+                        CPUID_HYPERVISOR_BASE + HYPERVISOR_MAX));
+    if (extended >= CPUID_EXTENDED && extended <= CPUID_EXTENDED + 0xffff)
+        add_range(CPUID_EXTENDED, least(extended, EXTENDED_MAX));
+    add(INTEL_MSR_PLATFORM_INFO, 0, true);
     if (text_equal(platform->scan.interface_signature, HYPERV)) {
-        add(MSR_HYPERV_TSC, 0, true);
-        add(MSR_HYPERV_APIC, 0, true);
+        add(HYPERV_MSR_TSC_FREQUENCY, 0, true);
+        add(HYPERV_MSR_APIC_FREQUENCY, 0, true);
     }
-    has_tsc_adjust = basic >= 7 && machine_cpuid(7, 0).ebx & CPUID_7_TSC_ADJUST;
+    has_tsc_adjust = basic >= 7 && machine_cpuid(7, 0).ebx & CPUID_7_EBX_TSC_ADJUST;
     return row_count;
 }
 
@@ -121,10 +115,10 @@ static void keep_msr(struct vcpu *vcpu, const struct vcpu_row *row)
 {
     uint64_t value = (uint64_t)row->words.edx << 32 | row->words.eax;
 
-    if (row->leaf == MSR_PLATFORM_INFO) {
+    if (row->leaf == INTEL_MSR_PLATFORM_INFO) {
         vcpu->has_platform_info = true;
         vcpu->platform_info = value;
-    } else if (row->leaf == MSR_HYPERV_TSC && value <= CLAIM_MILLIHERTZ_MAX / 1000) {
+    } else if (row->leaf == HYPERV_MSR_TSC_FREQUENCY && value <= CLAIM_MILLIHERTZ_MAX / 1000) {
         vcpu->stated[VCPU_HYPERV_MSR].millihertz = value * 1000;
         vcpu->stated[VCPU_HYPERV_MSR].granularity_millihertz = 1000;
     }

@@ -26,7 +26,6 @@ void trap_handle(struct trap_frame *frame);
 extern const struct machine_fixup machine_fixups_start[], machine_fixups_end[];
 extern char stack_guard[];
 
-#define PAGE_SIZE          4096
 #define INVALID_OPCODE     6
 #define GENERAL_PROTECTION 13
 #define PAGE_FAULT         14

@@ -22,20 +22,9 @@
 #define PIT_PERIODIC       0x34
 #define PIT_TICKS_A_SECOND 1193182u
 
-// Intel SDM vol. 3A, table 10-1 and figure 10-8.
-#define APIC_END           0x0b0
-#define APIC_SPURIOUS      0x0f0
-#define SPURIOUS_ENABLE    0x1ffu
-#define APIC_LVT_TIMER     0x320
-#define LVT_MASKED         (1u << 16)
-#define LVT_PERIODIC       (1u << 17)
-#define LVT_DEADLINE       (2u << 17)
-#define APIC_INITIAL_COUNT 0x380
-#define APIC_CURRENT_COUNT 0x390
-#define APIC_DIVIDE        0x3e0
-#define DIVIDE_BY_1        0xbu
-#define MSR_TSC_DEADLINE   0x6e0u     // 10.5.4.1
-#define HAS_DEADLINE       (1u << 24) // CPUID 1 ECX
+// Intel SDM vol. 3A.
+#define MSR_TSC_DEADLINE 0x6e0u     // 10.5.4.1
+#define HAS_DEADLINE     (1u << 24) // CPUID 1 ECX
 
 // Above the exceptions; the trap handler does not tell vectors apart.
 #define VECTOR_PIC   0x20
@@ -141,7 +130,7 @@ static bool lapic_calibrate(void)
     uint32_t left = UINT32_MAX;
     uint64_t start = machine_tsc();
 
-    apic_write(&apic, APIC_SPURIOUS, SPURIOUS_ENABLE);
+    apic_write(&apic, APIC_SPURIOUS, SPURIOUS_ENABLE | SPURIOUS_VECTOR);
     apic_write(&apic, APIC_LVT_TIMER, LVT_MASKED | VECTOR_LAPIC);
     apic_write(&apic, APIC_DIVIDE, DIVIDE_BY_1);
     apic_write(&apic, APIC_INITIAL_COUNT, left);

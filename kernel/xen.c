@@ -4,7 +4,6 @@
 
 #include "lib/text.h"
 
-#define PAGE_SIZE             4096
 #define HYPERVISOR_MEMORY_OP  12
 #define HYPERVISOR_CONSOLE_IO 18
 #define CONSOLEIO_WRITE       0

@@ -40,6 +40,7 @@ void acpi_problem(struct acpi_reader *reader, const char *format, ...)
 // So many bytes of guest-physical memory, or NULL. Nothing is at address 0, and nothing wraps.
 const uint8_t *acpi_view(const struct acpi_reader *reader, uint64_t address, uint64_t length);
 
+// Do the bytes add up to 0, modulo 256, as a table with its checksum does (ACPI 6.5, 5.2.6)?
 bool acpi_sums_to_zero(const uint8_t *bytes, size_t length);
 // Copies `length` bytes with '?' for what is not printable, and a NUL.
 void acpi_copy_printable(char *out, const uint8_t *from, size_t length);

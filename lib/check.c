@@ -1,10 +1,6 @@
 #include "lib/check_rules.h"
 
-#define EXTENDED_BASE  0x80000000u
-#define EXTENDED_POWER 0x80000007u // EDX bit 8: invariant TSC
-#define EXTENDED_LAST  0x8000ffffu // an EAX above is an echo of something else
-
-#define HYPERV_FEATURES 0x40000003u
+#define EXTENDED_LAST 0x8000ffffu // an EAX above is an echo of something else
 
 // Proposals: docs/checks.md says who made each of them.
 #define ARCHITECTURE "architecture" // Intel SDM vol. 2A and AMD APM vol. 3, CPUID
@@ -114,17 +110,17 @@ bool check_is_guest(const struct scan *scan)
 void check_read(const struct cpuid_source *source, const struct scan *scan)
 {
     const struct block *block = scan_main_block(scan);
-    uint32_t last = cpuid_read(source, EXTENDED_BASE, 0).eax;
+    uint32_t last = cpuid_read(source, CPUID_EXTENDED, 0).eax;
 
-    if (last >= EXTENDED_POWER && last <= EXTENDED_LAST)
-        cpuid_read(source, EXTENDED_POWER, 0);
+    if (last >= CPUID_EXTENDED_POWER && last <= EXTENDED_LAST)
+        cpuid_read(source, CPUID_EXTENDED_POWER, 0);
     for (size_t i = 0; i < scan->block_count; i++)
         if (check_interface_of(&scan->blocks[i]) &&
             scan->blocks[i].last_leaf > scan->blocks[i].base && &scan->blocks[i] != block)
             cpuid_read(source, scan->blocks[i].base + 1, 0);
-    if (block && block->last_leaf >= HYPERV_FEATURES &&
+    if (block && block->last_leaf >= CPUID_HYPERV_FEATURES &&
         text_equal(scan->interface_signature, "Hv#1"))
-        cpuid_read(source, HYPERV_FEATURES, 0);
+        cpuid_read(source, CPUID_HYPERV_FEATURES, 0);
 }
 
 size_t check_run(const struct check_input *input, struct check out[CHECKS_MAX])

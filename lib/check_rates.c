@@ -3,9 +3,6 @@
 
 #define TIMING_SOURCE "leaf-0x40000010"
 
-#define EXTENDED_POWER 0x80000007u
-#define INVARIANT_TSC  (1u << 8) // EDX. Intel SDM vol. 3B, "Invariant Time-Keeping"; AMD APM vol. 3
-
 // Leaf 0x16 is a product's name in MHz, not a rate to the ppm: a real CPU's TSC is some tenths of a
 // percent off it.
 #define BASE_TOLERANCE_PPB 10000000u
@@ -108,8 +105,8 @@ enum check_result check_bus_claim(const struct check_input *input, struct text *
 
 enum check_result check_invariant_tsc(const struct check_input *input, struct text *detail)
 {
-    const struct cpuid_words *words = check_leaf(input, EXTENDED_POWER);
-    bool set = words && words->edx & INVARIANT_TSC;
+    const struct cpuid_words *words = check_leaf(input, CPUID_EXTENDED_POWER);
+    bool set = words && words->edx & CPUID_INVARIANT_TSC;
 
     if (!words)
         return check_say(detail, CHECK_SKIP, "leaf 0x80000007 is not there");

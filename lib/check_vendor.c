@@ -4,9 +4,8 @@
 #define HYPERV_INTERFACE "Hv#1" // Microsoft TLFS, "Feature and Interface Discovery"
 #define HYPERV_LEAVES    5u     // the same: EAX of 0x40000000 is at least 0x40000005
 #define HYPERV_VERSION   0x40000002u
-#define HYPERV_FEATURES  0x40000003u
 #define HYPERV_HINTS     0x40000004u
-// Of HYPERV_FEATURES, TLFS "Partition Privilege Mask" and "Feature Identification".
+// Of CPUID_HYPERV_FEATURES, TLFS "Partition Privilege Mask" and "Feature Identification".
 #define ACCESS_FREQUENCY_MSRS    (1u << 11) // EAX
 #define FREQUENCY_MSRS_AVAILABLE (1u << 8)  // EDX
 
@@ -114,7 +113,7 @@ enum check_result check_vendor_max_leaf(const struct check_input *input, struct 
 
 enum check_result check_hyperv_frequency(const struct check_input *input, struct text *detail)
 {
-    const struct cpuid_words *words = check_leaf(input, HYPERV_FEATURES);
+    const struct cpuid_words *words = check_leaf(input, CPUID_HYPERV_FEATURES);
     const struct block *block = scan_main_block(input->scan);
     enum cpuid_answer answer;
     bool access, available;

@@ -2,8 +2,6 @@
 
 #include "lib/text.h"
 
-#define MILLIHERTZ_PER_MHZ 1000000000u
-
 struct cpu_model cpu_model_of(uint32_t eax)
 {
     struct cpu_model model = {.family = eax >> 8 & 0xf, .model = eax >> 4 & 0xf};
@@ -38,7 +36,6 @@ static const uint32_t cherry_trail_bus[] = {MHZ(500, 6),  MHZ(100, 1), MHZ(400, 
 static const uint32_t annidale_bus[] = {MHZ(500, 6), MHZ(100, 1), MHZ(400, 3), MHZ(100, 1)};
 static const uint32_t lightning_bus[] = {MHZ(78, 1)};
 
-#define MSR_FSB_FREQ    0xcdu // MSR_FSB_FREQ, SDM vol. 4
 #define MSR_PERF_STATUS 0x198u
 #define MSR_EBC         0x2cu // MSR_EBC_FREQUENCY_ID
 
@@ -48,7 +45,7 @@ static const uint32_t lightning_bus[] = {MHZ(78, 1)};
     }
 #define FSB(which, msr, table, mask)                                                               \
     {                                                                                              \
-        which, msr, MSR_FSB_FREQ, table, ARRAY_SIZE(table), 0, mask                                \
+        which, msr, INTEL_MSR_FSB_FREQ, table, ARRAY_SIZE(table), 0, mask                          \
     }
 #define CORE              FSB(RATIO_EITHER_END, INTEL_MSR_PLATFORM_INFO, core_bus, 7)
 #define ATOM(table, mask) FSB(RATIO_PLATFORM_INFO, INTEL_MSR_PLATFORM_INFO, table, mask)
@@ -219,7 +216,7 @@ uint64_t brand_millihertz(const char brand[BRAND_SIZE], uint64_t *granularity)
     static const struct {
         char prefix;
         uint64_t millihertz;
-    } units[] = {{'M', MILLIHERTZ_PER_MHZ}, {'G', 1000000000000u}};
+    } units[] = {{'M', MILLIHERTZ_PER_MHZ}, {'G', MILLIHERTZ_PER_GHZ}};
 
     *granularity = 0;
     for (size_t end = BRAND_SIZE - 3; end > 0; end--) {

@@ -6,6 +6,7 @@
 struct cpu_model {
     unsigned family, model; // display family and model: Intel SDM vol. 2A, CPUID, figure 3-6
 };
+// Of CPUID leaf 1, EAX.
 struct cpu_model cpu_model_of(uint32_t leaf_1_eax);
 
 // Which MSR states the ratio of an Intel CPU's TSC to its bus clock.
@@ -25,7 +26,9 @@ struct intel_clocks {
     uint8_t bus_count, bus_shift, bus_mask;
 };
 
+#define INTEL_MSR_FSB_FREQ      0xcdu // MSR_FSB_FREQ, SDM vol. 4
 #define INTEL_MSR_PLATFORM_INFO 0xceu
+#define AMD_MSR_PSTATE_0        0xc0010064u
 
 // How an Intel CPU of this model states its clocks. Models without an entry have ratio RATIO_NONE
 // and no bus clock.

@@ -6,6 +6,14 @@
 
 #include "lib/types.h"
 
+// Leaves that several files read: Intel SDM vol. 2A and AMD APM vol. 3, CPUID; Microsoft TLFS,
+// "Feature and Interface Discovery".
+#define CPUID_HYPERV_FEATURES   0x40000003u
+#define CPUID_EXTENDED          0x80000000u // EAX: the highest leaf from here on
+#define CPUID_EXTENDED_FEATURES 0x80000001u
+#define CPUID_EXTENDED_POWER    0x80000007u
+#define CPUID_INVARIANT_TSC     (1u << 8) // in its EDX
+
 struct cpuid_words {
     uint32_t eax, ebx, ecx, edx;
 };

@@ -56,6 +56,7 @@ struct envelope {
     struct point low_ceiling, high_floor;
 };
 
+// No sample yet, of a clock that counts in such steps: at least 1.
 void envelope_reset(struct envelope *envelope, uint64_t step);
 
 // Adds one sample. After FIT_BROKEN the bounds are crossed (low > high) and envelope_defect tells

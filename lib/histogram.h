@@ -14,6 +14,7 @@ struct histogram {
     uint32_t buckets[HISTOGRAM_BUCKETS]; // each saturates
 };
 
+// Empty; and one more duration, of any unit.
 void histogram_reset(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, uint64_t value);
 

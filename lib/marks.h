@@ -24,6 +24,7 @@ struct drift {
     uint64_t cycles;           // from the middle of the one half to the middle of the other
 };
 
+// No reading yet.
 void marks_reset(struct marks *marks);
 
 // Adds the next reading; its ticks continue those of the ones before.

@@ -6,8 +6,7 @@
 #define MS     1000000ull // durations are in nanoseconds
 #define SECOND 1000000000ull
 #define HOUR   (3600 * SECOND)
-#define PPM    1000ull          // ratios are in ppb
-#define GHZ    1000000000000ull // rates are in millihertz
+#define PPM    1000ull // ratios are in ppb
 
 // Counts an error; keeps it where there is room.
 static void complain(struct options *options, const char *prefix, struct span word,
@@ -35,7 +34,11 @@ static const struct unit ratios[] = {
     {NULL, 0},
 };
 static const struct unit rates[] = {
-    {"hz", GHZ / 1000000000}, {"khz", GHZ / 1000000}, {"mhz", GHZ / 1000}, {"ghz", GHZ}, {NULL, 0},
+    {"hz", MILLIHERTZ_PER_HZ},
+    {"khz", MILLIHERTZ_PER_KHZ},
+    {"mhz", MILLIHERTZ_PER_MHZ},
+    {"ghz", MILLIHERTZ_PER_GHZ},
+    {NULL, 0},
 };
 
 static const struct unit counts[] = {
@@ -105,7 +108,8 @@ static const char *assertion(struct span item, struct expectation *out)
         return form->expected;
     if (out->kind == EXPECT_CHECK && !check_exists(out->subject))
         return form->expected;
-    if (out->kind == EXPECT_TSC && !span_number(rest, rates, 1, 1000 * GHZ, &out->millihertz))
+    if (out->kind == EXPECT_TSC &&
+        !span_number(rest, rates, 1, 1000 * MILLIHERTZ_PER_GHZ, &out->millihertz))
         return form->expected;
     return NULL;
 }

@@ -21,6 +21,7 @@ struct skew {
     struct skew_bound low, high; // low.cycles <= offset <= high.cycles, if it was constant
 };
 
+// No exchange yet.
 void skew_start(struct skew *skew);
 
 // Takes an exchange into account. One that ended before it began (our TSC was set back) says

@@ -11,6 +11,7 @@ struct span {
 
 struct span span_of(const char *string);
 
+// Are they equal, and does it begin so?
 bool span_is(struct span span, const char *string);
 bool span_begins(struct span span, const char *prefix);
 // Whether it is one of `words`, which have a '|' between them.

@@ -25,6 +25,7 @@ struct text {
     bool truncated;
 };
 
+// An empty text in a buffer of `size` bytes; a character, and a string, behind what is in it.
 void text_init(struct text *text, char *buffer, size_t size);
 void text_char(struct text *text, char character);
 void text_string(struct text *text, const char *string);

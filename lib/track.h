@@ -56,6 +56,7 @@ enum track_event {
     TRACK_BROKEN, // this reading contradicts the segment: call track_locate, then track_break
 };
 
+// No reading yet, of a clock that is as `config` says.
 void track_reset(struct track *track, const struct track_config *config);
 
 // Does the next reading, which ended at `after`, need the clock's whole count (for clocks that have

@@ -5,10 +5,6 @@
 
 #include "lib/text.h"
 
-// The two 8259 interrupt controllers' mask registers.
-#define PIC_1_MASK 0x21
-#define PIC_2_MASK 0xa1
-
 // boot/efi/link.ld
 extern const char image_start[], image_text_end[], image_end[], stack_guard[];
 
@@ -66,8 +62,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 
     // From here on there is no way back.
     descriptors_install();
-    machine_out8(PIC_1_MASK, 0xff);
-    machine_out8(PIC_2_MASK, 0xff);
+    processor_mask_interrupts();
     where = (struct paging_image){(uint64_t)image_start, (uint64_t)image_text_end,
                                   (uint64_t)image_end, (uint64_t)stack_guard};
     uint64_t root = paging_start(&where, processor_paging());

@@ -5,7 +5,6 @@
 #include "lib/text.h"
 
 #define BRAND_SOURCE   "brand"
-#define EXTENDED_BASE  0x80000000u
 #define BRAND_LEAF     0x80000002u
 #define BRAND_LEAVES   3
 #define EXTENDED_LIMIT 0x80010000u // a highest leaf beyond is none
@@ -25,7 +24,7 @@ static void show(const char brand[BRAND_SIZE], char out[BRAND_SIZE + 1])
 
 static size_t collect_brand(const struct platform *platform, struct claim *out, size_t max)
 {
-    uint32_t highest = cpuid_read(&platform->cpuid, EXTENDED_BASE, 0).eax;
+    uint32_t highest = cpuid_read(&platform->cpuid, CPUID_EXTENDED, 0).eax;
     char brand[BRAND_SIZE], shown[BRAND_SIZE + 1];
     uint64_t rate, granularity;
 

@@ -3,8 +3,6 @@
 #include "lib/pvclock.h"
 #include "lib/text.h"
 
-#define MILLIHERTZ_PER_KHZ 1000000u
-
 size_t claims_collect(const struct platform *platform, struct claim *out, size_t max)
 {
     size_t count = 0;

@@ -12,9 +12,7 @@
 
 #define MSR_HWCR       0xc0010015u // AMD BKDG and PPR, "Hardware Configuration"
 #define HWCR_TSC_AT_P0 (1u << 24)  // TscFreqSel
-#define MSR_PSTATE_0   0xc0010064u
-#define LEAF_POWER     0x80000007u
-#define POWER_BOOST    (1u << 9) // EDX: core performance boost, APM vol. 3, CPUID
+#define POWER_BOOST    (1u << 9)   // EDX: core performance boost, APM vol. 3, CPUID
 
 static struct cpu_model model_of(const struct platform *platform)
 {
@@ -115,7 +113,7 @@ static size_t collect_fsb(const struct platform *platform, struct claim *out, si
 static void state_pstate(const struct platform *platform, struct claim *out, unsigned family)
 {
     uint64_t configuration, definition, rate, granularity;
-    bool boosts = cpuid_read(&platform->cpuid, LEAF_POWER, 0).edx & POWER_BOOST;
+    bool boosts = cpuid_read(&platform->cpuid, CPUID_EXTENDED_POWER, 0).edx & POWER_BOOST;
 
     if (!read_msr(out, PSTATE_SOURCE, CLAIM_TSC, MSR_HWCR, &configuration))
         return;
@@ -127,19 +125,19 @@ static void state_pstate(const struct platform *platform, struct claim *out, uns
     // How many there are, only PCI configuration space tells.
     if (family < 0x17 && boosts) {
         claim_absent(out, PSTATE_SOURCE, CLAIM_TSC, true,
-                     "boost states come first, so MSR 0x%x may not be P0", MSR_PSTATE_0);
+                     "boost states come first, so MSR 0x%x may not be P0", AMD_MSR_PSTATE_0);
         return;
     }
-    if (!read_msr(out, PSTATE_SOURCE, CLAIM_TSC, MSR_PSTATE_0, &definition))
+    if (!read_msr(out, PSTATE_SOURCE, CLAIM_TSC, AMD_MSR_PSTATE_0, &definition))
         return;
     rate = amd_pstate_millihertz(family, definition, &granularity);
     if (!rate)
         claim_absent(out, PSTATE_SOURCE, CLAIM_TSC, true,
-                     "MSR 0x%x holds 0x%llx: no P-state of family 0x%x", MSR_PSTATE_0,
+                     "MSR 0x%x holds 0x%llx: no P-state of family 0x%x", AMD_MSR_PSTATE_0,
                      (unsigned long long)definition, family);
     else
         claim_stated(out, PSTATE_SOURCE, CLAIM_TSC, true, rate, granularity, "P0, MSR 0x%x: 0x%llx",
-                     MSR_PSTATE_0, (unsigned long long)definition);
+                     AMD_MSR_PSTATE_0, (unsigned long long)definition);
 }
 
 static size_t collect_pstate(const struct platform *platform, struct claim *out, size_t max)

@@ -5,10 +5,7 @@
 #include "kernel/hyperv.h"
 #include "lib/text.h"
 
-#define MSR_SOURCE           "hyperv-msr"
-#define MSR_TSC_FREQUENCY    0x40000022u // HV_X64_MSR_TSC_FREQUENCY
-#define MSR_APIC_FREQUENCY   0x40000023u // HV_X64_MSR_APIC_FREQUENCY
-#define MILLIHERTZ_PER_HERTZ 1000u
+#define MSR_SOURCE "hyperv-msr"
 
 static void state(struct claim *claim, enum claim_clock clock, uint32_t msr, const char *gate)
 {
@@ -18,9 +15,9 @@ static void state(struct claim *claim, enum claim_clock clock, uint32_t msr, con
         claim_absent(claim, MSR_SOURCE, clock, false, "reading MSR 0x%08x raises #GP%s", msr, gate);
         return;
     }
-    if (__builtin_mul_overflow(hertz, MILLIHERTZ_PER_HERTZ, &rate))
+    if (__builtin_mul_overflow(hertz, MILLIHERTZ_PER_HZ, &rate))
         rate = UINT64_MAX;
-    claim_stated(claim, MSR_SOURCE, clock, false, rate, MILLIHERTZ_PER_HERTZ, "MSR 0x%08x%s", msr,
+    claim_stated(claim, MSR_SOURCE, clock, false, rate, MILLIHERTZ_PER_HZ, "MSR 0x%08x%s", msr,
                  gate);
 }
 
@@ -38,7 +35,7 @@ static size_t collect_hyperv_msr(const struct platform *platform, struct claim *
     bool available = features.edx & HYPERV_FREQUENCIES_AVAILABLE;
     if (!access && !available) {
         claim_absent(out, MSR_SOURCE, CLAIM_TSC, false,
-                     "leaf 0x%08x: EAX bit 11 and EDX bit 8 are clear", HYPERV_FEATURE_LEAF);
+                     "leaf 0x%08x: EAX bit 11 and EDX bit 8 are clear", CPUID_HYPERV_FEATURES);
         return 1;
     }
     // Xen sets only the first (docs/claims.md), and Linux then ignores the MSRs. Reading is safe.
@@ -46,8 +43,8 @@ static size_t collect_hyperv_msr(const struct platform *platform, struct claim *
         gate = "; EDX bit 8 is clear";
     if (!access)
         gate = "; EAX bit 11 is clear";
-    state(&out[0], CLAIM_TSC, MSR_TSC_FREQUENCY, gate);
-    state(&out[1], CLAIM_BUS, MSR_APIC_FREQUENCY, gate);
+    state(&out[0], CLAIM_TSC, HYPERV_MSR_TSC_FREQUENCY, gate);
+    state(&out[1], CLAIM_BUS, HYPERV_MSR_APIC_FREQUENCY, gate);
     return 2;
 }
 

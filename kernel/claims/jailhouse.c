@@ -4,8 +4,7 @@
 // communication region, too, whose address only the cell's configuration knows.
 #include "kernel/claims/claims.h"
 
-#define MILLIHERTZ_PER_KHZ 1000000u
-#define JAILHOUSE_SOURCE   "jailhouse"
+#define JAILHOUSE_SOURCE "jailhouse"
 
 static size_t collect_jailhouse(const struct platform *platform, struct claim *out, size_t max)
 {

@@ -10,9 +10,8 @@
 #define RATIO_LEAF        0x15u
 #define CRYSTAL_BASE_LEAF 0x16u
 
-#define MILLIHERTZ_PER_HERTZ 1000u
-#define CRYSTAL_GRANULARITY  1000u       // 1 Hz, the unit of ECX
-#define BASE_GRANULARITY     1000000000u // 1 MHz, the unit of leaf 0x16
+#define CRYSTAL_GRANULARITY 1000u       // 1 Hz, the unit of ECX
+#define BASE_GRANULARITY    1000000000u // 1 MHz, the unit of leaf 0x16
 
 // Crystals of Intel CPUs of family 6 that leave ECX 0. Model 0x55 is not among them: it is the name
 // of CPUs with 24 MHz (Skylake-X) and with 25 MHz (Skylake-SP), so leaf 0x16 decides.
@@ -83,7 +82,7 @@ static void find_crystal(const struct platform *platform, uint32_t ecx, struct r
                    base_mhz);
         return;
     }
-    ratio->crystal_millihertz = hz * MILLIHERTZ_PER_HERTZ;
+    ratio->crystal_millihertz = hz * MILLIHERTZ_PER_HZ;
     ratio->crystal_granularity = CRYSTAL_GRANULARITY;
     ratio->tsc_millihertz = scaled(ratio->crystal_millihertz, ratio->numerator, ratio->denominator);
     ratio->tsc_granularity =
@@ -121,7 +120,7 @@ static size_t collect_leaf_15(const struct platform *platform, struct claim *out
                     words.eax ? "EBX, the numerator, is zero" : "EAX, the denominator, is zero");
         if (words.ecx)
             claim_stated(&out[1], RATIO_SOURCE, CLAIM_BUS, true,
-                         (uint64_t)words.ecx * MILLIHERTZ_PER_HERTZ, CRYSTAL_GRANULARITY,
+                         (uint64_t)words.ecx * MILLIHERTZ_PER_HZ, CRYSTAL_GRANULARITY,
                          "crystal %u Hz", words.ecx);
         return 2;
     }

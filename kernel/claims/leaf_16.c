@@ -2,9 +2,8 @@
 // (reference) frequency that its multipliers are relative to. Intel SDM vol. 2A, CPUID.
 #include "kernel/claims/claims.h"
 
-#define BASE_SOURCE        "leaf-0x16"
-#define BASE_LEAF          0x16u
-#define MILLIHERTZ_PER_MHZ 1000000000u
+#define BASE_SOURCE "leaf-0x16"
+#define BASE_LEAF   0x16u
 
 static void state(struct claim *claim, enum claim_clock clock, uint32_t mhz, const char *name,
                   const char *rests_on)

@@ -1,8 +1,7 @@
 // What firmware says about the processor: SMBIOS type 4. DMTF DSP0134 3.7, 7.5.
 #include "kernel/claims/claims.h"
 
-#define SMBIOS_SOURCE      "smbios"
-#define MILLIHERTZ_PER_MHZ 1000000000u
+#define SMBIOS_SOURCE "smbios"
 
 static size_t collect_smbios(const struct platform *platform, struct claim *out, size_t max)
 {

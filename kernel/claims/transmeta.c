@@ -4,11 +4,10 @@
 
 #include "lib/text.h"
 
-#define TRANSMETA_SOURCE   "transmeta"
-#define TRANSMETA_BASE     0x80860000u
-#define TRANSMETA_LEAF     0x80860001u
-#define OLD_REVISION       0x02000000u // EBX: ECX is then the code morphing software's revision
-#define MILLIHERTZ_PER_MHZ 1000000000u
+#define TRANSMETA_SOURCE "transmeta"
+#define TRANSMETA_BASE   0x80860000u
+#define TRANSMETA_LEAF   0x80860001u
+#define OLD_REVISION     0x02000000u // EBX: ECX is then the code morphing software's revision
 
 static size_t collect_transmeta(const struct platform *platform, struct claim *out, size_t max)
 {

@@ -10,14 +10,13 @@
 #define PORT_SOURCE "vmware-port"
 #define CALL_SOURCE "vmware-call"
 
-#define MAGIC                0x564d5868u // BDOOR_MAGIC, "VMXh"
-#define PORT                 0x5658u     // BDOOR_PORT, "VX"
-#define GETVERSION           10          // BDOOR_CMD_GETVERSION
-#define GETHZ                45          // BDOOR_CMD_GETHZ
-#define UNANSWERED           UINT32_MAX // EBX going in, and coming out where a command is not known
-#define TIMING_VMMCALL       (1u << 0)  // ECX of leaf 0x40000010, CPUID_VMWARE_FEATURES_ECX_VMMCALL
-#define TIMING_VMCALL        (1u << 1)  // CPUID_VMWARE_FEATURES_ECX_VMCALL
-#define MILLIHERTZ_PER_HERTZ 1000u
+#define MAGIC          0x564d5868u // BDOOR_MAGIC, "VMXh"
+#define PORT           0x5658u     // BDOOR_PORT, "VX"
+#define GETVERSION     10          // BDOOR_CMD_GETVERSION
+#define GETHZ          45          // BDOOR_CMD_GETHZ
+#define UNANSWERED     UINT32_MAX  // EBX going in, and coming out where a command is not known
+#define TIMING_VMMCALL (1u << 0)   // ECX of leaf 0x40000010, CPUID_VMWARE_FEATURES_ECX_VMMCALL
+#define TIMING_VMCALL  (1u << 1)   // CPUID_VMWARE_FEATURES_ECX_VMCALL
 
 // False: the instruction raised an exception.
 static bool ask(enum machine_call call, uint32_t command, struct machine_registers *registers)
@@ -41,9 +40,9 @@ static void state(struct claim *claim, const char *source, enum claim_clock cloc
 {
     uint64_t rate;
 
-    if (__builtin_mul_overflow(hertz, MILLIHERTZ_PER_HERTZ, &rate))
+    if (__builtin_mul_overflow(hertz, MILLIHERTZ_PER_HZ, &rate))
         rate = UINT64_MAX;
-    claim_stated(claim, source, clock, false, rate, MILLIHERTZ_PER_HERTZ, "%s", who);
+    claim_stated(claim, source, clock, false, rate, MILLIHERTZ_PER_HZ, "%s", who);
 }
 
 static size_t collect_by(enum machine_call call, const char *source, const char *who,

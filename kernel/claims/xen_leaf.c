@@ -8,9 +8,8 @@
 #define SCALE_SOURCE "xen-leaf-scale"
 #define HOST_SOURCE  "xen-leaf-host"
 
-#define TIME_LEAF          3 // from the base
-#define MODE_EMULATED      1 // EAX of sub-leaf 0, bit 0
-#define MILLIHERTZ_PER_KHZ 1000000u
+#define TIME_LEAF     3 // from the base
+#define MODE_EMULATED 1 // EAX of sub-leaf 0, bit 0
 
 static const char *const modes[] = {"default", "always emulated", "never emulated", "pvrdtscp"};
 

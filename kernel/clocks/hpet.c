@@ -17,7 +17,6 @@
 // Where chipsets have put it since the ICH5, for machines whose tables do not say.
 #define HPET_DEFAULT_ADDRESS 0xfed00000u
 // Device memory: mapped uncached. An address elsewhere comes from a table that lies.
-#define DEVICE_WINDOW_START 0xc0000000u
 
 static uint64_t base;
 static bool is_64_bit;

@@ -16,7 +16,7 @@ static enum clock_status probe(const struct platform *platform, struct clock_inf
     if (!hyperv_features(platform, &features, reason, reason_size))
         return CLOCK_ABSENT;
     if (!(features.eax & HYPERV_ACCESS_REFERENCE_COUNT)) {
-        text_print(reason, reason_size, "leaf 0x%08x EAX bit 1 is clear", HYPERV_FEATURE_LEAF);
+        text_print(reason, reason_size, "leaf 0x%08x EAX bit 1 is clear", CPUID_HYPERV_FEATURES);
         return CLOCK_ABSENT;
     }
     if (!machine_rdmsr(MSR_REFERENCE_COUNT, &count)) {

@@ -9,18 +9,6 @@
 
 #include "lib/text.h"
 
-// Register offsets, table 10-1.
-#define APIC_VERSION       0x030
-#define APIC_SPURIOUS      0x0f0
-#define SPURIOUS_ENABLE    (1u << 8)
-#define SPURIOUS_VECTOR    0xffu
-#define APIC_LVT_TIMER     0x320
-#define LVT_MASKED         (1u << 16)
-#define APIC_INITIAL_COUNT 0x380
-#define APIC_CURRENT_COUNT 0x390
-#define APIC_DIVIDE        0x3e0
-#define DIVIDE_BY_1        0xbu
-
 #define INITIAL_COUNT 0xffffffffu
 #define KNOWN_RATE_HZ 1000000000u
 #define HZ_PER_KHZ    1000u

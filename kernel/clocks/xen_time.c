@@ -16,8 +16,6 @@
 #define TIME_LEAF      3 // after the base
 #define TSC_EMULATED   (1u << 0)
 #define HOST_TSC_SAFE  (1u << 1)
-#define LEAF_POWER     0x80000007u
-#define INVARIANT_TSC  (1u << 8)    // in EDX
 #define MODULUS        (1ull << 48) // ns; 3.2 days
 #define PERIOD_MS      1000         // EPOCH in Xen's time.c
 #define GRANULARITY_NS 10000 // reading a platform timer and the TSC after it, with room to spare
@@ -56,8 +54,8 @@ static const char *derived(const struct platform *platform, const struct block *
         return "it emulates the TSC";
     if (flags & HOST_TSC_SAFE || last.flags & PVCLOCK_TSC_STABLE)
         return "the host's TSC is reliable";
-    if (cpuid_read(cpuid, LEAF_POWER & 0x80000000, 0).eax >= LEAF_POWER &&
-        cpuid_read(cpuid, LEAF_POWER, 0).edx & INVARIANT_TSC)
+    if (cpuid_read(cpuid, CPUID_EXTENDED, 0).eax >= CPUID_EXTENDED_POWER &&
+        cpuid_read(cpuid, CPUID_EXTENDED_POWER, 0).edx & CPUID_INVARIANT_TSC)
         return "the TSC is invariant";
     return NULL;
 }

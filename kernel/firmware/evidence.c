@@ -6,10 +6,8 @@
 #include "kernel/vmware.h"
 #include "lib/text.h"
 
-#define LEAF_TDX        0x21u // Intel TDX module specification, "CPUID virtualization"
-#define LEAF_HYPERV     0x40000003u
-#define HYPERV_CPU_ROOT (1u << 12) // EBX, CpuManagement: the root partition only (TLFS 2.4.4)
-#define LEAF_EXTENDED   0x80000000u
+#define LEAF_TDX        0x21u       // Intel TDX module specification, "CPUID virtualization"
+#define HYPERV_CPU_ROOT (1u << 12)  // EBX, CpuManagement: the root partition only (TLFS 2.4.4)
 #define LEAF_SEV        0x8000001fu // AMD APM vol. 3, E.4.17
 #define SEV_SUPPORTED   (1u << 1)   // EAX
 #define MSR_SEV_STATUS  0xc0010131u // AMD APM vol. 2, 15.34.10
@@ -27,10 +25,10 @@ bool is_tdx(const struct platform *platform)
 
 static bool has_sev(const struct platform *platform)
 {
-    uint32_t max = cpuid_read(&platform->cpuid, LEAF_EXTENDED, 0).eax;
+    uint32_t max = cpuid_read(&platform->cpuid, CPUID_EXTENDED, 0).eax;
 
     // Below 0x80000000 it is an echo, far above it something else that is no answer.
-    return max >= LEAF_SEV && max <= (LEAF_EXTENDED | 0xffff) &&
+    return max >= LEAF_SEV && max <= (CPUID_EXTENDED | 0xffff) &&
            cpuid_read(&platform->cpuid, LEAF_SEV, 0).eax & SEV_SUPPORTED;
 }
 
@@ -39,8 +37,8 @@ static bool is_hyperv_root(const struct platform *platform)
     const struct block *block = scan_main_block(&platform->scan);
 
     return block && block->known && text_equal(block->known->vendor, "Hyper-V") &&
-           block->last_leaf >= LEAF_HYPERV &&
-           cpuid_read(&platform->cpuid, LEAF_HYPERV, 0).ebx & HYPERV_CPU_ROOT;
+           block->last_leaf >= CPUID_HYPERV_FEATURES &&
+           cpuid_read(&platform->cpuid, CPUID_HYPERV_FEATURES, 0).ebx & HYPERV_CPU_ROOT;
 }
 
 void evidence_gather(struct platform *platform)

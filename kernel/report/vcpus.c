@@ -3,8 +3,7 @@
 
 #include "lib/text.h"
 
-#define ROWS_SHOWN         8
-#define MILLIHERTZ_PER_GHZ 1000000000000u
+#define ROWS_SHOWN 8
 
 static void record_bounds(const char *low_key, const char *high_key, const int64_t *low,
                           const int64_t *high)

@@ -13,7 +13,6 @@
 #define MSR_REFERENCE_TSC 0x40000021
 #define MSR_STEAL_TIME    0x4b564d03
 #define MSR_ENABLE        1u
-#define PAGE_SIZE         4096
 
 // As KVM's struct kvm_steal_time begins.
 struct steal_time {
