@@ -26,12 +26,21 @@ void *memmove(void *to, const void *from, size_t length)
     return to;
 }
 
+// Eight bytes at a time, wherever they lie: where an instruction takes a microsecond, clearing is
+// most of what a start takes.
+typedef uint64_t wide __attribute__((may_alias, aligned(1)));
+
 void *memset(void *to, int byte, size_t length)
 {
+    uint64_t pattern = 0x0101010101010101ull * (unsigned char)byte;
     unsigned char *out = to;
 
-    for (size_t i = 0; i < length; i++)
-        out[i] = (unsigned char)byte;
+    for (; length >= sizeof(wide); length -= sizeof(wide)) {
+        *(wide *)out = pattern;
+        out += sizeof(wide);
+    }
+    while (length--)
+        *out++ = (unsigned char)byte;
     return to;
 }
 
