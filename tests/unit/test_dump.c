@@ -293,6 +293,13 @@ static void test_too_many(void **state)
 static void test_missing_leaves(void **state)
 {
     (void)state;
+    // An excerpt: what it has is in range.
+    lines("0x1 0x0: eax=0x00000001 ebx=0x00000000 ecx=0x80000000 edx=0x00000000",
+          "0x00000015 0x0: eax=0x00000002 ebx=0x00000154 ecx=0x00000000 edx=0x00000000",
+          "0x80000004 0x0: eax=0x00000001 ebx=0x00000002 ecx=0x00000003 edx=0x00000004", KVM, NULL);
+    assert_true(dump_end(&recording));
+    expect_leaf(0, 0, 0x15, 0, 0, 0);
+    expect_leaf(0x80000000, 0, 0x80000004, 0, 0, 0);
     // Nothing is beyond the block: zeros.
     lines(BASIC, ECHOED, KVM, NULL);
     assert_true(dump_end(&recording));
