@@ -246,6 +246,7 @@ static void tell_incident(const struct run *run, const struct incident *incident
     struct measurement *measurement = run->measurement;
 
     if (incident->is_pause) {
+        monitor->pauses++;
         // One that only the time of day shows.
         if (incident->is_jump)
             note_gap(monitor, to_ns(measurement, (uint64_t)incident->low_cycles));

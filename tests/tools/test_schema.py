@@ -25,6 +25,7 @@ ADDED = {
     "start": ["tsc"],
     "measurement": ["began_ns", "window", "at_ns"],
     "exception": ["vcpu"],
+    "monitor": ["pauses"],
     "clock": ["independence"],
     "check": ["proposal"],
     "step": ["window", "at_ns", "fails"],
