@@ -26,7 +26,7 @@ static struct incident *add(struct measurement *measurement, uint64_t after, uin
         incident = &measurement->incidents[measurement->incident_count];
     memset(incident, 0, sizeof(*incident));
     incident->after_cycles = after;
-    incident->before_cycles = before;
+    incident->before_cycles = incident->found_cycles = before;
     incident->window = measurement->window;
     incident->window_began = measurement->window_began;
     incident->window_at_ns = measurement->window_at_ns;
@@ -41,7 +41,9 @@ static void look_for_quiet(const struct measurement *measurement, struct inciden
 {
     uint64_t after = measurement->quiet_after, before = measurement->quiet_before;
 
-    if (before <= incident->after_cycles || before == incident->quiet_before)
+    // A report that comes later has nothing to do with it.
+    if (before <= incident->after_cycles || before == incident->quiet_before ||
+        after > incident->found_cycles + measurement->gap_limit_cycles)
         return;
     incident->quiet_before = before;
     incident->gap_cycles += before - after;
@@ -322,6 +324,7 @@ void incident_open(struct measurement *measurement, size_t index, uint64_t cycle
         incident->merged = true;
         if (incident->before_cycles < cycles)
             incident->before_cycles = cycles;
+        incident->found_cycles = cycles;
         look_for_quiet(measurement, incident);
         cut(measurement, incident->after_cycles);
         return;
@@ -360,7 +363,7 @@ void incident_backwards(struct measurement *measurement, uint64_t at, uint64_t c
 
 static bool takes_long(const struct measurement *measurement)
 {
-    uint64_t since = measurement->incidents[measurement->pending].before_cycles;
+    uint64_t since = measurement->incidents[measurement->pending].found_cycles;
 
     return measurement->repeats && measurement->pending_rounds < ROUNDS_AFTER - ROUNDS_LEAST &&
            measurement->last_tsc - measurement->base >

@@ -68,6 +68,7 @@ struct clock_run {
 // Something happened between two readings: no line fits the readings on both sides.
 struct incident {
     uint64_t after_cycles, before_cycles; // when, in cycles of the window
+    uint64_t found_cycles;                // the reading that showed it, or the last one that did
     unsigned seen;                        // bit i: the readings of clock i showed it
     unsigned changed; // bit i: against clock i the rates before and after it exclude each other
     size_t first;     // the clock that showed it first

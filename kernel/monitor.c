@@ -25,6 +25,9 @@ static uint64_t magnitude(int64_t value)
     return value < 0 ? -(uint64_t)value : (uint64_t)value;
 }
 
+// A scan that takes so many times as long as the first one was interrupted.
+#define SCANS_LONG 4
+
 #define HOUR_NS 3600000000000u
 
 // What parts per 10^12 in so many ns are in ppb an hour, rounded up; saturates.
@@ -243,6 +246,7 @@ static void tell_incident(const struct run *run, const struct incident *incident
     struct measurement *measurement = run->measurement;
 
     if (incident->is_pause) {
+        monitor->pauses++;
         // One that only the time of day shows.
         if (incident->is_jump)
             note_gap(monitor, to_ns(measurement, (uint64_t)incident->low_cycles));
@@ -353,29 +357,38 @@ static void reread(const struct run *run)
 {
     static struct platform platform;
     static struct claim again[CLAIMS_MAX];
+    struct measurement *measurement = run->measurement;
     bool changed = false;
 
     run->monitor->reread = false;
+    measure_keep(measurement);
+    size_t gaps = measurement->gap_count;
     // Some sources state what the scan has read. The log stays as it is.
     memcpy(&platform, run->platform, sizeof(platform));
     platform.cpuid = cpuid_log_none();
     scan_run(&platform.scan, &platform.cpuid, false, NULL);
+    measure_keep(measurement);
+    // In a slow guest the scan takes long, as it did at first: that is no gap.
+    if (measurement->gap_count > gaps && gaps < GAPS_MAX &&
+        measurement->gaps[gaps].before_cycles - measurement->gaps[gaps].after_cycles <
+            SCANS_LONG * run->platform->scan_cycles)
+        measurement->gap_count = gaps;
     size_t count = claims_collect(&platform, again, CLAIMS_MAX);
-    measure_keep(run->measurement);
+    measure_keep(measurement);
     for (size_t i = 0; i < run->claim_count; i++) {
         struct claim *claim = &run->claims[i];
         const struct claim *now = find_again(claim, again, count);
         if (!now || (now->present == claim->present && now->millihertz == claim->millihertz))
             continue;
-        run->listener->reread(run->measurement, claim, now);
-        measure_keep(run->measurement);
+        run->listener->reread(measurement, claim, now);
+        measure_keep(measurement);
         *claim = *now;
         run->monitor->judged[i].known = false;
         changed = true;
     }
     if (!changed)
-        run->listener->reread(run->measurement, NULL, NULL);
-    measure_keep(run->measurement);
+        run->listener->reread(measurement, NULL, NULL);
+    measure_keep(measurement);
 }
 
 static struct monitor_window describe(struct monitor *monitor,

@@ -42,7 +42,7 @@ struct monitor {
 
     uint64_t incidents; // that were told, of any kind
     uint64_t unlisted;  // and those that there was no room for
-    uint64_t steps, rate_changes, gaps, longest_gap_ns;
+    uint64_t steps, pauses, rate_changes, gaps, longest_gap_ns;
     bool step_known;       // a step was sized:
     int64_t step_ns;       // the largest, its proven least size with the sign
     struct incident step;  // and what it was

@@ -57,6 +57,8 @@ bool smp_take_fault(uint64_t stack, uint64_t vector, uint64_t rip, uint64_t addr
     if (!vcpu->faulted) {
         vcpu->fault_vector = (uint32_t)vector;
         vcpu->fault_rip = rip;
+        vcpu->fault_address = address;
+        vcpu->fault = (const struct trap_frame *)stack;
         vcpu->overflow = vector == PAGE_FAULT && fault / STACK_BYTES == offset / STACK_BYTES &&
                          fault % STACK_BYTES < PAGE_SIZE;
         __atomic_store_n(&vcpu->faulted, true, __ATOMIC_RELEASE);

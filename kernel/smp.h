@@ -76,7 +76,8 @@ struct vcpu {
     uint64_t reads;                        // of the warp test
     uint64_t warps; // of those that found an earlier TSC than another vCPU had read before
     uint64_t warp_cycles;
-    uint64_t fault_rip;
+    uint64_t fault_rip, fault_address; // CR2
+    const struct trap_frame *fault;    // on the stack on which it is halted
     uint32_t fault_vector;
     bool faulted;
     bool overflow; // of its stack

@@ -114,7 +114,7 @@ static void end_line(const char *line)
 }
 
 // All of them and CR2 to every sink, three a line or in one record.
-static void report_registers(const struct trap_frame *frame, uint64_t fault_address)
+void trap_report(const struct trap_frame *frame, uint64_t address, size_t vcpu)
 {
     const uint64_t *value = (const uint64_t *)frame;
     char line[96];
@@ -132,9 +132,10 @@ static void report_registers(const struct trap_frame *frame, uint64_t fault_addr
             text_init(&text, line, sizeof(line));
         }
     }
-    text_format(&text, "  cr2    %016llx", (unsigned long long)fault_address);
+    text_format(&text, "  cr2    %016llx", (unsigned long long)address);
     end_line(line);
-    record_register("cr2", fault_address);
+    record_register("cr2", address);
+    record_u64("vcpu", vcpu);
     emit_record_end();
 }
 
@@ -168,7 +169,7 @@ void trap_handle(struct trap_frame *frame)
                overflow ? " (stack overflow)" : "", (unsigned long long)frame->rip);
     emit_text("\n");
     emit_note("error", "%s", summary);
-    report_registers(frame, fault_address);
+    trap_report(frame, fault_address, 0);
     if (report_fault)
         report_fault(summary);
     emit_text("FAIL: %s\n", summary);

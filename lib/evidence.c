@@ -364,8 +364,11 @@ static void conclude(struct evidence *evidence, const struct evidence_facts *fac
     else if (platform)
         text_format(&text, "%s%s on %s", platform,
                     ec2 && text_equal(hypervisor, "KVM") ? " Nitro" : "", hypervisor);
-    else if (hypervisor)
-        text_format(&text, "%s, the program around it not named", hypervisor);
+    else if (hypervisor) // all others are programs of their own
+        text_format(&text, "%s%s", hypervisor,
+                    span_is_one_of(span_of(hypervisor), "KVM|HAXM|NVMM|Apple HVF")
+                        ? ", the program around it not named"
+                        : "");
     else if (evidence->count)
         text_string(&text, "a hypervisor that does not say which");
     else

@@ -7,6 +7,18 @@
 
 #define MSR_REFERENCE_COUNT 0x40000020u // HV_X64_MSR_TIME_REF_COUNT
 
+// Is it Hyper-V's own? Those who show its interface compute the count from the TSC, by their idea
+// of its rate: KVM (arch/x86/kvm/hyperv.c, get_kvmclock_ns), Xen (xen/arch/x86/hvm/viridian/time.c,
+// raw_trc_val), ACRN (hyperv_get_ref_count) and VirtualBox (gimHvGetTimeRefCount, by whole ticks in
+// 100 ns). Such a count repeats what they claim. QEMU and VirtualBox can hide behind the signature.
+static bool is_hyperv(const struct evidence *evidence)
+{
+    const char *platform = evidence->platform;
+
+    return evidence->hypervisor && text_equal(evidence->hypervisor, "Hyper-V") &&
+           !(platform && (text_equal(platform, "QEMU") || text_equal(platform, "VirtualBox")));
+}
+
 static enum clock_status probe(const struct platform *platform, struct clock_info *info,
                                char *reason, size_t reason_size)
 {
@@ -30,9 +42,7 @@ static enum clock_status probe(const struct platform *platform, struct clock_inf
     info->modulus = 1ull << 32;
     info->wraps = true;
     info->whole = true;
-    // KVM computes it from its own idea of the TSC's rate (arch/x86/kvm/hyperv.c, get_kvmclock_ns):
-    // such a count repeats what KVM claims.
-    if (scan_has_vendor(&platform->scan, "KVM"))
+    if (!is_hyperv(&platform->evidence))
         info->independence = CLOCK_DERIVED;
     text_print(info->detail, sizeof(info->detail), "MSR 0x%08x", MSR_REFERENCE_COUNT);
     return CLOCK_LIVE;

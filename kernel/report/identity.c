@@ -23,7 +23,7 @@ static const char *or_null(const char *string)
 
 void report_identity(const struct evidence *evidence)
 {
-    emit_text("\nWho\n");
+    emit_text("\nWho runs this guest\n");
     for (size_t i = 0; i < evidence->count; i++)
         write_item(&evidence->items[i]);
     if (evidence->dropped)

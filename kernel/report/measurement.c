@@ -314,7 +314,8 @@ void write_incident(const struct measurement *measurement, const struct incident
                     uint64_t number)
 {
     char suspects[SUSPECTS_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE], from[DECIMAL_SIZE],
-        until[DECIMAL_SIZE];
+        until[DECIMAL_SIZE], sentence[224];
+    struct text text;
     int64_t low_ns = signed_ns(measurement, incident->low_cycles);
     int64_t high_ns = signed_ns(measurement, incident->high_cycles);
     uint64_t after_ns = at_ns(measurement, incident, incident->after_cycles);
@@ -336,14 +337,15 @@ void write_incident(const struct measurement *measurement, const struct incident
 
     text_decimal(from, after_ns, 9, 6);
     text_decimal(until, before_ns, 9, 6);
-    const char *word = incident->is_pause ? "PAUSE: a step" : "STEP";
-    if (!incident->is_step)
-        emit_text("  change of rate of %s between %s and %s s\n", suspects, from, until);
-    else if (incident_suspects(incident))
-        emit_text("  %s of %s between %s and %s s: %s to %s us\n", word, suspects, from, until,
-                  text_signed_decimal(low, low_ns, 3, 3), text_signed_decimal(high, high_ns, 3, 3));
-    else
-        emit_text("  %s of %s between %s and %s s\n", word, suspects, from, until);
+    const char *word = incident->is_pause  ? "PAUSE: a step"
+                       : incident->is_step ? "STEP"
+                                           : "change of rate";
+    text_init(&text, sentence, sizeof(sentence));
+    text_format(&text, "%s of %s between %s and %s s", word, suspects, from, until);
+    if (incident->is_step && incident_suspects(incident))
+        text_format(&text, ": %s to %s us", text_signed_decimal(low, low_ns, 3, 3),
+                    text_signed_decimal(high, high_ns, 3, 3));
+    emit_wrapped("  ", sentence);
     if (incident->is_step && !incident_suspects(incident))
         write_offsets(measurement, incident, number);
 }

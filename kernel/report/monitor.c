@@ -5,6 +5,7 @@
 #include "kernel/report/rows.h"
 
 #define DEFAULT_PRECISION_PPB 500
+#define REMARKS_BESIDE        34
 
 void report_monitor_start(const struct options *options)
 {
@@ -26,9 +27,8 @@ void report_monitor_start(const struct options *options)
 
 static void on_window(const struct measurement *measurement, const struct monitor_window *window)
 {
-    char at[DECIMAL_SIZE], rate[DECIMAL_SIZE], half[DECIMAL_SIZE],
-        change[DECIMAL_SIZE + 8] = "-   ";
-    char odd[80] = "";
+    char at[DECIMAL_SIZE], rate[DECIMAL_SIZE], half[DECIMAL_SIZE], change[DECIMAL_SIZE + 8] = "-";
+    char odd[128] = "";
     struct text text;
     struct row row = row_of_all(measurement, true);
 
@@ -53,13 +53,18 @@ static void on_window(const struct measurement *measurement, const struct monito
         text_print(change, sizeof(change), "%12s ppb",
                    text_signed_decimal(ppb, window->change_ppb, 0, 0));
     }
-    emit_text("  %10s  %18s  %12s  %16s%s\n", at, text_decimal(rate, window->rate.estimate, 9, 9),
-              text_decimal(half, rate_half_width_ppb(window->rate), 3, 3), change, odd);
+    emit_text("  %10s  %18s  %12s", at, text_decimal(rate, window->rate.estimate, 9, 9),
+              text_decimal(half, rate_half_width_ppb(window->rate), 3, 3));
+    // What does not fit beside the numbers stands below them.
+    bool below = text.used > REMARKS_BESIDE;
+    if (change[0] || (odd[0] && !below))
+        emit_text("  %16s%s", change, below ? "" : odd);
+    emit_text("%s%s\n", below ? "\n             " : "", below ? odd : "");
 }
 
 static void on_gap(const struct measurement *measurement, const struct gap *gap)
 {
-    char at[DECIMAL_SIZE], length[DECIMAL_SIZE], lost[80];
+    char at[DECIMAL_SIZE], length[DECIMAL_SIZE], lost[80], sentence[192];
     uint64_t length_ns =
         rate_cycles_to_ns(gap->before_cycles - gap->after_cycles, measurement->tsc_millihertz);
     uint64_t after_ns = gap->window_at_ns + rate_cycles_to_ns(gap->after_cycles - gap->window_began,
@@ -77,9 +82,10 @@ static void on_gap(const struct measurement *measurement, const struct gap *gap)
     record_u64("length_ns", length_ns);
     record_string("lost", lost);
     emit_record_end();
-    emit_text("  GAP of %s s after %s s: the guest did not run%s%s\n",
-              text_decimal(length, length_ns, 9, 6), text_decimal(at, after_ns, 9, 6),
-              lost[0] ? "; begun anew: " : "", lost);
+    text_print(sentence, sizeof(sentence), "GAP of %s s after %s s: the guest did not run%s%s",
+               text_decimal(length, length_ns, 9, 6), text_decimal(at, after_ns, 9, 6),
+               lost[0] ? "; begun anew: " : "", lost);
+    emit_wrapped("  ", sentence);
 }
 
 static void record_hertz(const char *key, const struct claim *claim)
@@ -189,6 +195,7 @@ static void record_summary(const struct monitor *monitor, const char *step_clock
     record_u64("gaps", monitor->gaps);
     record_u64("longest_gap_ns", monitor->longest_gap_ns);
     record_bool("monotonic", monitor->monotonic);
+    record_u64("pauses", monitor->pauses);
     emit_record_end();
 }
 
@@ -212,7 +219,8 @@ void report_monitor(const struct monitor *monitor, const struct measurement *mea
     if (monitor->stretches > 1)
         emit_text(
             "               it changed; the table above is of the time since the last change\n");
-    emit_text("  steps        %llu; changes of rate %llu\n", (unsigned long long)monitor->steps,
+    emit_text("  steps        %llu; pauses %llu; changes of rate %llu\n",
+              (unsigned long long)monitor->steps, (unsigned long long)monitor->pauses,
               (unsigned long long)monitor->rate_changes);
     if (monitor->step_known)
         emit_text("  largest step at least %s us, of %s\n",
@@ -221,10 +229,12 @@ void report_monitor(const struct monitor *monitor, const struct measurement *mea
     if (monitor->gaps)
         emit_text(", the longest of %s s", text_decimal(seconds, monitor->longest_gap_ns, 9, 6));
     emit_text("\n  %s\n", monitor->monotonic ? "no clock went back" : "a clock went back");
+    // A middle value would say little.
     if (monitor->drift_clock)
-        emit_text("  drift        %lld ppb an hour (proven: %lld to %lld), by %s\n",
-                  (long long)middle(monitor), (long long)monitor->drift_low_ppb,
-                  (long long)monitor->drift_high_ppb, monitor->drift_clock);
+        emit_text("  drift        %sproven: %lld to %lld ppb an hour, by %s\n",
+                  monitor->drift_low_ppb <= 0 && monitor->drift_high_ppb >= 0 ? "none seen; " : "",
+                  (long long)monitor->drift_low_ppb, (long long)monitor->drift_high_ppb,
+                  monitor->drift_clock);
     write_allan(monitor, window_ns);
     if (monitor->unlisted)
         emit_note("warning", "%llu more breaks of linearity are not listed",

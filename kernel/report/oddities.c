@@ -235,12 +235,13 @@ static void say_foreign(const struct judged *judged, const struct judged_claim *
             error, ratio, right->claim->source);
 }
 
-// Do the reference clocks run on a clock of a host?
+// Do the reference clocks run on a clock of a host? Its time of day is steered as the other one is.
 static bool has_host(const struct measurement *measurement)
 {
     for (size_t i = 0; i < measurement->count; i++) {
         const struct clock_run *run = &measurement->clocks[i];
-        if (run->result == MEASUREMENT_OK && text_equal(run->info.independence, "host-timebase"))
+        if (run->result == MEASUREMENT_OK && (text_equal(run->info.independence, "host-timebase") ||
+                                              text_equal(run->info.independence, CLOCK_WALL)))
             return true;
     }
     return false;

@@ -1,5 +1,6 @@
 #include "kernel/report/emit.h"
 #include "kernel/report/report.h"
+#include "kernel/trap.h"
 
 #include "lib/text.h"
 
@@ -288,6 +289,17 @@ static void write_summary_record(const struct smp *smp, uint64_t millihertz)
     emit_record_end();
 }
 
+static void write_faults(const struct smp *smp)
+{
+    for (size_t i = 1; i < smp->count; i++) {
+        const struct vcpu *vcpu = &smp->vcpus[i];
+        if (vcpu->status != VCPU_FAULTED)
+            continue;
+        emit_text("  the registers of vCPU %zu:\n", i);
+        trap_report(vcpu->fault, vcpu->fault_address, i);
+    }
+}
+
 static void write_warp(const struct smp *smp, uint64_t millihertz, struct unit unit)
 {
     uint64_t size = rate_cycles_to_ns(smp->warp_cycles, unit.millihertz);
@@ -340,6 +352,7 @@ void report_vcpus(const struct smp *smp, const struct measurement *measurement)
         emit_note("info", "%zu vCPUs are listed, %zu were examined", smp->listed, smp->count);
     write_summary(smp, unit);
     write_rows(smp, unit);
+    write_faults(smp);
     write_warp(smp, millihertz, unit);
     emit_point(smp->verdict != VERDICT_OFF,
                smp->verdict == VERDICT_INCONCLUSIVE ? "inconclusive" : NULL, "the vCPUs agree");

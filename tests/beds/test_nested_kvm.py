@@ -87,6 +87,7 @@ def test_the_hyperv_interface(runs, name):
     assert abs(hz(run, "hyperv-msr") - hz(run, "pvclock")) <= 2
     assert abs(hz(run, "hyperv-tsc-page") - hz(run, "pvclock")) <= 2
     assert run.clock("hyperv-refcount")["status"] == "live"
+    assert run.clock("hyperv-refcount")["independence"] == "tsc-derived"
     assert run.verdict("hyperv-msr")["verdict"] == "ok"
 
 

@@ -107,6 +107,7 @@ def test_viridian(hvm):
     assert run.claim("hyperv-msr", "bus")["hz"] == 10**8
     assert run.claim("hyperv-msr")["hz"] == run.claim("xen-leaf")["hz"]
     assert run.clock("hyperv-refcount")["status"] == "live"
+    assert run.clock("hyperv-refcount")["independence"] == "tsc-derived"
     assert run.claim("xen-time")["status"] == "present"  # the hypercall page's MSR moves, too
 
 

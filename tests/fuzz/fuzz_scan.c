@@ -105,8 +105,9 @@ static enum check_result result_of(const struct check *checks, const char *id)
 {
     size_t i = 0;
 
-    while (strcmp(checks[i].rule->id, id) != 0)
-        assert(++i < CHECKS_MAX);
+    while (i < CHECKS_MAX - 1 && strcmp(checks[i].rule->id, id) != 0)
+        i++;
+    assert(strcmp(checks[i].rule->id, id) == 0);
     return checks[i].result;
 }
 

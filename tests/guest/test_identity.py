@@ -60,12 +60,27 @@ def test_a_cloud_around_it():
     assert found["against"] is None
 
 
+def test_tables_of_others(tmp_path):
+    """A table that names Xen, by an author that is not QEMU: shown, and told as what does not fit."""
+    data = tmp_path / "table"
+    data.write_bytes(bytes(21))
+    run = boot(options=SHORT, extra=["-acpitable", f"sig=XENV,oem_id=CLOUDH,data={data}"])
+    assert evidence(run)["acpi-xenv"]["points_to"] == "Xen"
+    oem = [e for e in run.records.records("evidence") if e["source"] == "acpi-oem"]
+    assert [e["points_to"] for e in oem] == ["QEMU", "Cloud Hypervisor"]
+    found = identity(run)
+    assert (found["conclusion"], found["confidence"]) == ("QEMU TCG", "medium")
+    assert found["against"] == "acpi-oem points to Cloud Hypervisor"
+
+
 def test_it_hides():
     run = boot(cpu="max,-hypervisor,tcg-cpuid=off", options=SHORT)
     found = identity(run)
     assert found["conclusion"] == "QEMU"
     assert found["hypervisor"] is None
-    assert "hides: CPUID's present bit is clear" in found["impersonation"]
+    assert found["impersonation"] == (
+        "QEMU answers VMware's port; QEMU hides: CPUID's present bit is clear"
+    )
 
 
 def test_the_vm_bit():

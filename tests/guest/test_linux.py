@@ -4,6 +4,7 @@ The 32-bit entry is GRUB's, in test_images.py.
 """
 
 import functools
+import os
 import struct
 import subprocess
 from typing import Callable
@@ -219,7 +220,7 @@ def directly_booted(machine):
 @pytest.mark.parametrize("machine", ["pc", "q35"])
 def test_by_the_64_bit_entry(loader, image, machine):
     """Nothing above 16 MiB is mapped at the entry, and the clocks can be read nevertheless."""
-    run = boot(image=loader, door="linux64", machine=machine, extra=["-initrd", str(image)],
+    run = boot(image=loader, door="linux64", machine=machine, extra=["-initrd", os.path.relpath(image)],
                options=f"{SHORT} expect=boot:linux64,clock:hpet:live,clock:lapic:live")  # fmt: skip
     assert run.status == PASS
     assert 120 <= run.records.start["memory_mib"] <= 128

@@ -73,6 +73,34 @@ def test_no_reference_at_all():
     assert run.records.measurement("all")["estimate_hz"] is None
 
 
+def globals_of(*properties):
+    return [word for each in properties for word in ("-global", each)]
+
+
+def test_devices_with_other_properties():
+    """An HPET with more timers, a CMOS clock of another epoch that makes up for lost ticks, and a
+    port as older versions of QEMU have it, without GETHZ and without a word about that."""
+    extra = globals_of("hpet.timers=8", "hpet.msi=on", "mc146818rtc.base_year=1900",
+                       "mc146818rtc.lost_tick_policy=slew", "vmport.x-cmds-v2=off",
+                       "vmport.x-signal-unsupported-cmd=off")  # fmt: skip
+    run = boot(extra=extra, options=SHORT)
+    assert run.status == PASS
+    found = statuses(run)
+    assert {name for name, status in found.items() if status in LIVE} == {"pit", "hpet", "pmtimer", "lapic"}
+    assert found["rtc"] == "slow"
+    claim = run.records.claim("vmware-port")
+    assert claim["reason"] == "QEMU's vmport answers, but does not know GETHZ"
+
+
+def test_a_cmos_clock_elsewhere_and_a_cpu_that_hides():
+    extra = globals_of("mc146818rtc.iobase=0x74", "max-x86_64-cpu.hypervisor=off")
+    run = boot(cpu="max", extra=extra, options=SHORT)
+    assert run.status == PASS
+    assert run.records.hypervisor["present"] is False
+    rtc = run.records.clock("rtc")
+    assert (rtc["status"], rtc["reason"]) == ("absent", "port 0x71 reads as all ones")
+
+
 def test_only_the_clocks_that_were_asked_for():
     run = boot(options=f"{SHORT} clocks=hpet,pit")
     assert run.status == PASS

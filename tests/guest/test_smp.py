@@ -96,6 +96,9 @@ def test_a_stack_overflow():
     first, *others = run.records.records("vcpu")[1:]
     assert first["status"] == "faulted"
     assert first["reason"].startswith("CPU exception 14 (stack overflow) at rip 0x")
+    (exception,) = run.records.records("exception")
+    assert (exception["vcpu"], exception["name"]) == (1, "#PF page fault")
+    assert f"0x{int(exception['rip'], 16):x}" in first["reason"]
     for vcpu in others:
         assert vcpu["status"] == "up"
         assert vcpu["offset_low_cycles"] <= 0 <= vcpu["offset_high_cycles"]

@@ -177,6 +177,17 @@ static const char *check_form(const char *lines)
     return NULL;
 }
 
+static const char *check_text(const char *text)
+{
+    static char said[200];
+    const char *untidy = record_untidy_line(text);
+
+    if (untidy)
+        snprintf(said, sizeof(said), "over 100 columns, or a space at the end: \"%.*s\"",
+                 (int)strcspn(untidy, "\r\n"), untidy);
+    return untidy ? said : NULL;
+}
+
 const char *random_check(const struct random_machine *machine, const struct sim_result *result)
 {
     const char *lines = result->com2.bytes;
@@ -193,6 +204,8 @@ const char *random_check(const struct random_machine *machine, const struct sim_
     if (result->time_ns > machine->window_ns / 20 * 23 + REST_NS + patience_ns)
         return "it takes too long";
     wrong = check_form(lines);
+    if (!wrong)
+        wrong = check_text(result->com1.bytes);
     if (!wrong)
         wrong = check_statuses(machine, lines);
     for (size_t i = 0; i < RANDOM_CLOCKS && !wrong; i++)

@@ -202,3 +202,19 @@ bool record_integer(const struct record *record, const char *key, int64_t *value
     *value = negative ? -sum : sum;
     return true;
 }
+
+const char *record_untidy_line(const char *text)
+{
+    static const char *const free[] = {"{\"record\"", "options ", "ok ", "not ok ", "# "};
+
+    for (size_t length; *text; text += length + (text[length] != '\0')) {
+        bool exempt = false;
+        length = strcspn(text, "\n");
+        size_t shown = length && text[length - 1] == '\r' ? length - 1 : length;
+        for (size_t i = 0; i < sizeof(free) / sizeof(free[0]); i++)
+            exempt |= !strncmp(text, free[i], strlen(free[i]));
+        if (!exempt && (shown > 100 || (shown && text[shown - 1] == ' ')))
+            return text;
+    }
+    return NULL;
+}

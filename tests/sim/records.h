@@ -25,6 +25,10 @@ bool record_is(const struct record *record, const char *key, const char *value);
 bool record_is_null(const struct record *record, const char *key);
 bool record_is_true(const struct record *record, const char *key);
 
+// The first line of a text report that is over 100 columns wide or ends in a space; NULL: none is.
+// Records among the lines, and the options as they were given, may be as long as they are.
+const char *record_untidy_line(const char *text);
+
 // The number under `key`, times 1000: hertz become millihertz. False if there is none, or it has
 // more than three decimals.
 bool record_thousandths(const struct record *record, const char *key, int64_t *value);

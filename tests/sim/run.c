@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/text.h"
 
@@ -27,6 +28,10 @@ void run(const struct sim_config *config)
         if (!record_is_sound(&record))
             fail_msg("no sound record: %.*s", (int)record.length, record.line);
     assert_int_equal(*lines, 0);
+    const char *untidy = record_untidy_line(result.com1.bytes);
+    if (untidy)
+        fail_msg("over 100 columns, or a space at the end: \"%.*s\"", (int)strcspn(untidy, "\r\n"),
+                 untidy);
 }
 
 struct record find(const char *name, const char *key, const char *value)

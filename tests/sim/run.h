@@ -16,7 +16,7 @@
 extern struct sim_result result;
 
 // Runs the kernel, and checks what holds for every run: it ends, breaks no rule of the machine, and
-// every line of COM2 is a sound record.
+// every line of COM2 is a sound record, and of COM1 fit to be read.
 void run(const struct sim_config *config);
 
 // The first record of this name in COM2 in which `key` is the string `value`; `key` NULL: the first

@@ -25,10 +25,9 @@ static const struct expected {
     const char *outcome;
 } expected[] = {
     // A CPU of AMD's that echoes, where AMD's give zeros; leaf 0xd reads as 543 kHz.
-    {"qemu-tcg", "QEMU TCG, the program around it not named", "pit hpet pmtimer lapic ", "", "",
+    {"qemu-tcg", "QEMU TCG", "pit hpet pmtimer lapic ", "", "",
      "out-of-range-answer timing-leaf-range ", "pass"},
-    {"microvm", "QEMU TCG, the program around it not named", "lapic ", "", "",
-     "out-of-range-answer timing-leaf-range ", "pass"},
+    {"microvm", "QEMU TCG", "lapic ", "", "", "out-of-range-answer timing-leaf-range ", "pass"},
     {"kvm", "KVM, the program around it not named", "pit hpet pmtimer lapic pvclock ",
      "pvclock vmware-port ", "", "", "pass"},
     {"kvm-invtsc", "KVM, the program around it not named", "pit hpet pmtimer lapic pvclock ",
@@ -55,8 +54,8 @@ static const struct expected {
     {"crosvm", "crosvm on KVM", "pit pmtimer lapic pvclock ", "pvclock ", "", "", "pass"},
     {"acrn", "ACRN", "pit pmtimer ", "leaf-0x40000010 leaf-0x16 ", "", "out-of-range-answer ",
      "pass"},
-    {"jailhouse", "Jailhouse, the program around it not named", "pmtimer ", "jailhouse leaf-0x16 ",
-     "", "out-of-range-answer timing-leaf-range ", "pass"},
+    {"jailhouse", "Jailhouse", "pmtimer ", "jailhouse leaf-0x16 ", "",
+     "out-of-range-answer timing-leaf-range ", "pass"},
     {"nitro", "Amazon EC2 Nitro on KVM", "pmtimer lapic pvclock ", "leaf-0x40000010 pvclock ", "",
      "", "pass"},
     // Its LAPIC timer, of 25 MHz, is measured, and no witness.
@@ -65,10 +64,10 @@ static const struct expected {
     // Its reference counter is derived from the TSC.
     {"cloud-hypervisor-hyper-v", "Cloud Hypervisor on KVM", "pmtimer lapic ",
      "hyperv-msr hyperv-tsc-page ", "", "", "pass"},
-    {"kvmtool", "kvmtool, the program around it not named", "pit ", "", "", "", "pass"},
+    {"kvmtool", "kvmtool", "pit ", "", "", "", "pass"},
     // There is no LAPIC timer that would count the bus of leaf 0x15.
-    {"openbsd-vmm", "OpenBSD vmm, the program around it not named", "pit ", "pvclock leaf-0x15 ",
-     "leaf-0x15 ", "max-leaf-plausible ", "pass"},
+    {"openbsd-vmm", "OpenBSD vmm", "pit ", "pvclock leaf-0x15 ", "leaf-0x15 ",
+     "max-leaf-plausible ", "pass"},
     {"qemu-whpx", "QEMU", "pit hpet pmtimer ", "leaf-0x40000010 vmware-port ", "",
      "signature-printable ", "pass"},
     // The bus of the leaf is the host's, and a tenth of what its LAPIC timer counts.
@@ -78,18 +77,18 @@ static const struct expected {
     // The crystal of the host, which the LAPIC timer does not count; 2600 MHz for 2592.
     {"nvmm", "QEMU on NVMM", "pit hpet pmtimer ", "leaf-0x15 leaf-0x16 ", "leaf-0x15 leaf-0x16 ",
      "leaf-0x15-leak ", "pass"},
-    {"xen-viridian", "Xen", "pit hpet pmtimer rtc hyperv-refcount ",
+    {"xen-viridian", "Xen", "pit hpet pmtimer rtc ",
      "hyperv-msr hyperv-tsc-page xen-leaf xen-leaf-scale xen-leaf-host xen-time ", "",
      "hyperv-frequency-bits ", "pass"},
-    {"virtualbox-hyper-v", "VirtualBox", "pit hpet pmtimer hyperv-refcount ",
-     "hyperv-msr hyperv-tsc-page ", "", "", "pass"},
+    {"virtualbox-hyper-v", "VirtualBox", "pit hpet pmtimer ", "hyperv-msr hyperv-tsc-page ", "", "",
+     "pass"},
     {"virtualbox-kvm", "VirtualBox on KVM", "pit hpet pmtimer lapic ", "pvclock ", "", "", "pass"},
     {"parallels", "Parallels", "pit hpet pmtimer ", "", "", "", "pass"},
-    {"apple-vz", "Apple VZ, the program around it not named", "pit pmtimer ", "", "", "", "pass"},
-    {"qnx", "QNX, the program around it not named", "pit pmtimer ", "", "", "", "pass"},
+    {"apple-vz", "Apple VZ", "pit pmtimer ", "", "", "", "pass"},
+    {"qnx", "QNX", "pit pmtimer ", "", "", "", "pass"},
     // The hardware's clocks, its CMOS clock's own crystal among them.
-    {"intel-kgt", "Intel KGT, the program around it not named", "pit hpet pmtimer rtc ",
-     "leaf-0x15 leaf-0x16 ", "leaf-0x16 ", "max-leaf-plausible timing-leaf-range ", "pass"},
+    {"intel-kgt", "Intel KGT", "pit hpet pmtimer rtc ", "leaf-0x15 leaf-0x16 ", "leaf-0x16 ",
+     "max-leaf-plausible timing-leaf-range ", "pass"},
     // Its leaves are a Skylake's, of 3.5 GHz.
     {"bochs", "no hypervisor that shows itself", "pit hpet pmtimer ", "leaf-0x15 leaf-0x16 ",
      "leaf-0x15 leaf-0x16 ", "", "pass"},

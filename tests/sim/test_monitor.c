@@ -317,6 +317,27 @@ static void test_gaps(void **state)
     }
 }
 
+// To read the claims again takes more than a second, as in a guest whose every CPUID is slow: that
+// is no gap itself, or the next window would end in it again.
+static void test_a_slow_scan_is_no_gap(void **state)
+{
+    struct sim_config config = machine("window=20ms duration=4s checks=off sections=none");
+
+    (void)state;
+    config.time_max_ns = 60 * SECOND;
+    config.latency[SIM_CPUID] = (struct sim_latency){6 * MS, 0, MS};
+    for (size_t i = SIM_PIT_LATCH; i <= SIM_LAPIC; i++)
+        config.latency[i] = (struct sim_latency){20000, 20000, 0};
+    uint64_t began = begin_ns(&config);
+    config.delays.stall_count = 1;
+    config.delays.stalls[0].at_ns = began + 50 * MS;
+    config.delays.stalls[0].length_ns = 100 * MS;
+    run(&config);
+    assert_int_equal(record_count(result.com2.bytes, "reread"), 1);
+    assert_int_equal(record_count(result.com2.bytes, "gap"), 1);
+    assert_in_range(number(find("gap", NULL, NULL), "length_ns"), 100 * MS, 101 * MS);
+}
+
 // The only clock goes round in the gap: what it counted in it is not guessed at.
 static void test_a_gap_that_the_only_clock_does_not_span(void **state)
 {
@@ -577,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_off_in_an_earlier_stretch),
         cmocka_unit_test(test_a_claim_that_changes_with_the_rate),
         cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_a_slow_scan_is_no_gap),
         cmocka_unit_test(test_a_gap_that_the_only_clock_does_not_span),
         cmocka_unit_test(test_a_pause_that_stops_a_clock),
         cmocka_unit_test(test_a_pause_that_only_a_wall_clock_sees),

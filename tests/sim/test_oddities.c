@@ -696,6 +696,15 @@ static void test_host_deviation(void **state)
     }
 }
 
+// The host's time of day is steered, too, where it is the only clock.
+static void test_host_deviation_by_the_time_of_day(void **state)
+{
+    (void)state;
+    config = claiming(KHZ, "window=5s precision=0 clocks=rtc tolerance=200ppm");
+    make_off(100000);
+    check(&config, "host-deviation(leaf-0x40000010)", "pass");
+}
+
 // A claim about the bus that nothing measured is no deviation.
 static void test_a_bus_that_is_not_measured(void **state)
 {
@@ -755,6 +764,7 @@ int main(void)
         cmocka_unit_test(test_scaling),
         cmocka_unit_test(test_spread_spectrum),
         cmocka_unit_test(test_host_deviation),
+        cmocka_unit_test(test_host_deviation_by_the_time_of_day),
         cmocka_unit_test(test_a_bus_that_is_not_measured),
         cmocka_unit_test(test_claims_that_disagree),
         cmocka_unit_test(test_a_rate_change_across_windows),

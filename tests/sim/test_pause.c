@@ -118,6 +118,7 @@ static void test_no_drift_from_a_small_step(void **state)
     struct record monitor = find("monitor", NULL, NULL);
     assert_true(number(monitor, "drift_low_ppb_per_hour") <= 0 &&
                 number(monitor, "drift_high_ppb_per_hour") >= 0);
+    assert_non_null(strstr(result.com1.bytes, "  drift        none seen; proven: -"));
 }
 
 // --- The TSC runs on, and the devices do not
@@ -247,6 +248,7 @@ static void test_three_stops_of_a_slow_guest(void **state)
         if (record_is(&found, "record", "step"))
             expect(found, "kind", "pause");
     assert_int_equal(number(find("monitor", NULL, NULL), "gaps"), 3);
+    assert_int_equal(number(find("monitor", NULL, NULL), "pauses"), 3);
     expect_end("pass");
 
     // That rounds are 20 ms apart is no pause, in which a clock might have stood still.

@@ -217,6 +217,12 @@ static void test_a_fault(void **state)
     expect_offset(2, 0);
     expect_end("fail");
     assert_true(strstr(result.com1.bytes, "FAIL: vCPU 1 raised CPU exception 6") != NULL);
+    struct record exception = find("exception", NULL, NULL);
+    expect(exception, "name", "#UD invalid opcode");
+    expect(exception, "rip", "0x0000000000100456");
+    assert_int_equal(number(exception, "vcpu"), 1);
+    assert_int_equal(record_count(result.com2.bytes, "exception"), 1);
+    expect_text("the registers of vCPU 1:");
 }
 
 static void test_a_stack_overflow(void **state)

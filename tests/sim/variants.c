@@ -5,7 +5,8 @@
 
 #define TSC_KHZ (SIM_TSC_HZ / 1000)
 
-// Hyper-V's leaves as another program shows them: reference counter and page, frequency MSRs.
+// Hyper-V's leaves as another program shows them: page, frequency MSRs, and a reference counter
+// that is the TSC, scaled.
 static void show_hyperv(struct sim_config *config, uint32_t max_leaf, const char signature[12],
                         uint32_t bus_hz)
 {
@@ -221,6 +222,7 @@ struct sim_config virtualbox_hyperv(void)
     sim_set_cpu(&config, sim_cpu_intel, 0xd);
     show_hyperv(&config, 0x40000006, "VBoxVBoxVBox", 1000000000);
     sim_cpuid_set(&config, 0x40000006, 0, 0, 0, 0);
+    config.refcount = sim_clock_of(SIM_TSC_HZ, SIM_TSC_HZ / 10000000); // whole ticks in 100 ns
     return config;
 }
 

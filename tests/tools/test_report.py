@@ -145,6 +145,8 @@ def test_text_of_a_run():
 def test_text_of_a_long_run():
     lines = report(str(DATA / "run-monitor.jsonl")).stdout.splitlines()
     for line in [
+        "  result      PASS",
+        "  options     window=40ms duration=400ms checks=off expect=vendor:kvm",
         "  runs in     KVM, the program around it not named, confidence medium",
         "  gaps               1, the longest 70.008 ms",
         "  a clock went back  no",
@@ -152,6 +154,16 @@ def test_text_of_a_long_run():
     ]:
         assert line in lines, line
     assert "vCPUs" not in lines  # there is one
+
+
+@pytest.mark.parametrize(
+    "line, shown",
+    [("a.elf  window=1s x", "window=1s x"), ("-- a=1", "-- a=1"), ("a=1", "a=1"), ("a.elf ", "none")],
+)
+def test_the_name_of_the_file_is_no_option(tmp_path, line, shown):
+    log = tmp_path / "run.jsonl"
+    log.write_text(changed(PASS, '"options":"', f'"options":"{line}","unused":"'))
+    assert f"  options     {shown}\n" in report(str(log)).stdout
 
 
 def test_what_is_odd_is_shown(tmp_path):

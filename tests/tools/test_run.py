@@ -172,6 +172,9 @@ def test_options_and_flags_reach_qemu(run, monkeypatch):
     assert run(tcg=[START, end("pass"), 33])[0] == 0
     assert run.line[run.line.index("-append") + 1] == "window=100ms stop=verdict"
     assert run.line[-4:] == ["-machine", "q35,hpet=off", "-smp", "2"]
+    run("window=1s", "--qemu-flags=-snapshot", "stop=verdict", tcg=[33])
+    assert run.line[run.line.index("-append") + 1] == "window=1s stop=verdict"
+    assert run.line[-1] == "-snapshot"
 
 
 def test_a_missing_image_and_a_missing_qemu_are_named(run, tmp_path, monkeypatch):

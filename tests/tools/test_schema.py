@@ -24,6 +24,8 @@ DATA = sorted((ROOT / "tests/data").glob("run-*.jsonl"))
 ADDED = {
     "start": ["tsc"],
     "measurement": ["began_ns", "window", "at_ns"],
+    "exception": ["vcpu"],
+    "monitor": ["pauses"],
     "clock": ["independence"],
     "check": ["proposal"],
     "step": ["window", "at_ns", "fails"],

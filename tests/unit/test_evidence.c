@@ -433,8 +433,12 @@ static void test_other_interfaces(void **state)
     start(true);
     sign(0x40000000, "OpenBSDVMM58");
     sign(0x40000100, "KVMKVMKVM\0\0");
-    expect("OpenBSD vmm, the program around it not named", CONFIDENCE_MEDIUM, "",
-           "OpenBSD vmm shows KVM's interface, too");
+    expect("OpenBSD vmm", CONFIDENCE_MEDIUM, "", "OpenBSD vmm shows KVM's interface, too");
+
+    // An interface needs a program around it; a product is one.
+    start(true);
+    sign(0x40000000, "HAXMHAXMHAXM");
+    expect("HAXM, the program around it not named", CONFIDENCE_MEDIUM, "", "");
 
     start(true); // VMware's own port is no impersonation
     sign(0x40000000, "VMwareVMware");

@@ -65,6 +65,20 @@ static void test_set(void **state)
     check(bytes, 3, 1, 0xab);
 }
 
+// Every length at every place: nothing but these bytes, whatever is stored at once.
+static void test_set_anywhere(void **state)
+{
+    (void)state;
+    for (size_t from = 0; from <= 2 * SIZE; from++) {
+        for (size_t length = 0; length <= 2 * SIZE; length++) {
+            uint8_t bytes[4 * SIZE] = {0};
+            image_memset(bytes + from, 0xab, length);
+            for (size_t i = 0; i < sizeof(bytes); i++)
+                assert_int_equal(bytes[i], i - from < length ? 0xab : 0);
+        }
+    }
+}
+
 static void test_compare(void **state)
 {
     (void)state;
@@ -80,9 +94,8 @@ static void test_compare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_move),
-        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_copy),    cmocka_unit_test(test_move),
+        cmocka_unit_test(test_set),     cmocka_unit_test(test_set_anywhere),
         cmocka_unit_test(test_compare),
     };
 

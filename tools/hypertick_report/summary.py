@@ -67,14 +67,20 @@ def raw_ppb(record: Record) -> Optional[int]:
     return half_width_ppb(low, high, (Fraction(low) + Fraction(high)) / 2)
 
 
+def given_options(line: str) -> str:
+    """The options of a boot line: a first word without "=" is a file's name, and the guest drops it."""
+    words = line.split()
+    return " ".join(words[1:] if words and "=" not in words[0] and words[0] != "--" else words)
+
+
 def _head(run: Run) -> Facts:
-    pairs = []
+    pairs = [("result", run.result.upper())]
     if start := run.start:
         loader = f" from {start['loader']}" if start["loader"] else ""
         pairs += [
             ("guest", f"hypertick {start['hypertick']}, {start['boot']}{loader}"),
             ("machine", f"{plural(start['cpus'], 'vCPU')}, {start['memory_mib']} MiB"),
-            ("options", start["options"] or "none"),
+            ("options", given_options(start["options"]) or "none"),
         ]
     if found := run.hypervisor:
         about = [vendor(run), f"max leaf {found['max_leaf']}"]

@@ -384,6 +384,18 @@ bool dump_end(struct dump *dump)
     return false;
 }
 
+// The highest leaf of the dump in the range that begins at this one: what its first leaf would say,
+// had the dump that one.
+static uint32_t highest_from(const struct dump *dump, uint32_t first)
+{
+    uint32_t highest = 0;
+
+    for (size_t i = 0; i < dump->count; i++)
+        if (dump->leaves[i].leaf >> 16 == first >> 16 && dump->leaves[i].leaf > highest)
+            highest = dump->leaves[i].leaf;
+    return highest;
+}
+
 static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)
 {
     struct dump *dump = context;
@@ -393,6 +405,8 @@ static struct cpuid_words read(void *context, uint32_t leaf, uint32_t subleaf)
     if (words)
         return *words;
     dump->missing++;
+    if (leaf == 0 || leaf == 0x80000000)
+        return (struct cpuid_words){highest_from(dump, leaf), 0, 0, 0};
     if (leaf >> 28 != 4 || in_block(dump, leaf) || !dump->beyond_known)
         return none;
     // An echo is of the sub-leaf that is asked for.
