@@ -1,7 +1,7 @@
 // The four functions that a freestanding compiler may call (GCC manual, "Standards"; C11 7.24).
 //
-// Where it matters they go by words: kernel structures are hundreds of KiB, and there are hypervisors
-// that take half a microsecond for each instruction.
+// Where it matters they go by words: kernel structures are hundreds of KiB, and there are
+// hypervisors that take half a microsecond for each instruction.
 #include "lib/text.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
