@@ -235,7 +235,7 @@ static bool parse_sections(const struct parser *parser, const struct key *key, s
 {
     // A list that begins with a sign changes the default, any other one replaces it.
     bool changes = span_begins(value, "+") || span_begins(value, "-");
-    unsigned sections = changes ? SECTIONS_DEFAULT : 0;
+    unsigned asked = changes ? SECTIONS_DEFAULT : 0;
 
     while (value.start) {
         struct span name = span_take(&value, ',');
@@ -247,9 +247,9 @@ static bool parse_sections(const struct parser *parser, const struct key *key, s
         }
         if (!choose(name, key->choices, &chosen))
             return false;
-        sections = removes ? sections & ~chosen : sections | chosen;
+        asked = removes ? asked & ~chosen : asked | chosen;
     }
-    parser->options->sections = sections;
+    parser->options->sections = asked;
     return true;
 }
 
