@@ -179,7 +179,6 @@ static const char *check_form(const char *lines)
 
 static const char *check_text(const char *text)
 {
-    static char said[200];
     const char *untidy = record_untidy_line(text);
 
     if (untidy)
