@@ -10,8 +10,8 @@ SETUP = Path(__file__).resolve().parents[2] / "tools/setup"
 
 # What the script itself needs, from the real machine.
 TOOLS = ("true", "cat", "mktemp", "rm", "sed", "uname", "env")
-RUN_PROGRAMS = ("clang", "ld.lld", "llvm-strip", "nasm", "qemu-system-x86_64", "python3",
-                "objcopy")  # fmt: skip
+BUILD_TOOLS = ("ld.lld", "llvm-strip", "nasm", "python3", "zopfli")  # besides the compiler
+RUN_PROGRAMS = ("clang", *BUILD_TOOLS, "qemu-system-x86_64", "objcopy")
 PROGRAMS_BUT_QEMU = [name for name in RUN_PROGRAMS if not name.startswith("qemu")]
 
 
@@ -52,7 +52,8 @@ def test_nothing_missing_does_nothing(machine):
 
 @pytest.mark.parametrize("uid, sudo", [(0, False), (1000, True)])
 def test_only_what_is_missing_is_installed(machine, uid, sudo):
-    status, said, apt = machine("run", ("clang", "ld.lld", "llvm-strip", "objcopy", "python3"), uid, sudo)
+    present = ("clang", "ld.lld", "llvm-strip", "objcopy", "python3", "zopfli")
+    status, said, apt = machine("run", present, uid, sudo)
     assert status == 0
     assert "missing: nasm, qemu-system-x86_64" in said
     update, install = apt.splitlines()
@@ -77,7 +78,8 @@ def test_without_rights_the_command_to_type_is_printed(machine):
 
 
 def test_without_apt_the_programs_are_named(machine):
-    status, said, _ = machine("run", ("clang", "llvm-strip", "nasm", "objcopy", "python3"), apt=None)
+    present = ("clang", "llvm-strip", "nasm", "objcopy", "python3", "zopfli")
+    status, said, _ = machine("run", present, apt=None)
     assert status == 1
     assert "missing here: ld.lld, qemu-system-x86_64." in said
 
@@ -103,9 +105,9 @@ def test_each_thing_is_named_and_installed_once(machine):
 
 
 def test_a_build_needs_the_compiler_that_make_was_told(machine):
-    assert machine("build", ("clang", "ld.lld", "llvm-strip", "nasm")) == (0, "", "")
-    assert machine("build", ("gcc", "ld.lld", "llvm-strip", "nasm"), CC="gcc -m64")[0] == 0
-    _, _, apt = machine("build", ("ld.lld", "llvm-strip", "nasm"), CC="clang-16")
+    assert machine("build", ("clang", *BUILD_TOOLS)) == (0, "", "")
+    assert machine("build", ("gcc", *BUILD_TOOLS), CC="gcc -m64")[0] == 0
+    _, _, apt = machine("build", BUILD_TOOLS, CC="clang-16")
     assert apt.splitlines()[-1].endswith("recommends clang-16")
 
 
