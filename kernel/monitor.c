@@ -444,10 +444,8 @@ static void finish_window(const struct run *run)
     measure_next(measurement);
     measure_conclude(measurement);
     uint64_t rate = measurement->tsc_millihertz, timing = measurement->timing_millihertz;
-    if (measurement->decided && (rate > timing + timing / 1024 || rate < timing - timing / 1024)) {
-        measurement->timing_millihertz = rate;
-        measurement->window_cycles = rate_ns_to_cycles(run->options->window_ns, rate);
-    }
+    if (measurement->decided && (rate > timing + timing / 1024 || rate < timing - timing / 1024))
+        measure_time_by(measurement, run->options, rate);
     // While a break is not sized, what was proven before it is needed.
     if (measurement->pending == SIZE_MAX && is_crossed(measurement))
         begin_stretch(run);

@@ -122,10 +122,10 @@ static void send_start(uint32_t apic_id, uint32_t others)
     apic_send(&apic, apic_id, APIC_START | page / PAGE_SIZE | others);
 }
 
-// After 2^16, 2^18, 2^20, ... turns.
-static bool is_time_to_retry(uint32_t turn)
+// After `first` turns, a power of 2; then after 4, 16, 64, ... times as many.
+static bool is_time_to_retry(uint32_t turn, uint32_t first)
 {
-    return turn >= 1u << 16 && !(turn & (turn - 1)) && !(turn & 0xaaaaaaaa);
+    return turn >= first && !(turn & (turn - 1)) && __builtin_ctz(turn / first) % 2 == 0;
 }
 
 // Waits until the vCPU has begun its visit number `visits`.
@@ -136,9 +136,7 @@ static bool wait_for(const struct vcpu *vcpu, uint32_t visits)
     while (__atomic_load_n(&vcpu->arrived, __ATOMIC_ACQUIRE) != visits) {
         if (!wait(&left))
             return false;
-        // Turns 1024, 4096, 16384, ...
-        if (left.turn >= 1024 && !(left.turn & (left.turn - 1)) &&
-            __builtin_ctz(left.turn) % 2 == 0)
+        if (is_time_to_retry(left.turn, 1u << 10))
             send_start(vcpu->apic_id, 0);
     }
     return true;
@@ -190,7 +188,7 @@ static void visit_those(enum vcpu_status status, void (*what)(struct vcpu *vcpu)
         } else if (!wait(&left)) {
             break;
         }
-        for (size_t i = 1; is_time_to_retry(left.turn) && i < smp->count; i++)
+        for (size_t i = 1; is_time_to_retry(left.turn, 1u << 16) && i < smp->count; i++)
             if (smp->vcpus[i].status == status)
                 send_start(smp->vcpus[i].apic_id, 0); // ignored by those that run
     }

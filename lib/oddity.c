@@ -32,7 +32,7 @@ bool simple_quotient(uint64_t stated, uint64_t measured, unsigned *over, unsigne
         uint64_t times = (scaled + measured / 2) / measured;
         uint64_t exact = times * measured;
         if (!times || times > QUOTIENT_MAX ||
-            (scaled > exact ? scaled - exact : exact - scaled) > exact / 20000)
+            (scaled > exact ? scaled - exact : exact - scaled) > exact / QUOTIENT_PARTS)
             continue;
         *over = (unsigned)times;
         *under = n;

@@ -24,8 +24,9 @@ enum deviation {
 enum deviation deviation_of(const struct claim *claim, const struct judgement *judgement,
                             uint64_t tolerance_ppb);
 
-#define QUOTIENT_MAX 20
+#define QUOTIENT_MAX   20
+#define QUOTIENT_PARTS 20000 // 50 ppm
 
-// Is stated / measured within 50 ppm of over / under, neither above QUOTIENT_MAX? Gives the one
-// with the least `under`. Rates in mHz, up to CLAIM_MILLIHERTZ_MAX.
+// Is stated / measured within 1 / QUOTIENT_PARTS of over / under, neither above QUOTIENT_MAX? Gives
+// the one with the least `under`. Rates in mHz, up to CLAIM_MILLIHERTZ_MAX.
 bool simple_quotient(uint64_t stated, uint64_t measured, unsigned *over, unsigned *under);
