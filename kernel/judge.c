@@ -172,11 +172,15 @@ static void raise_wide(struct judged *judged, const struct judged_claim *claim,
     } else if (margin && measurement->window_ns) {
         uint64_t ms = wide_mul_div_up(measurement->window_ns, half, margin) / 1000000;
         ms += ms / 4 + 1;
-        if (ms <= LONGEST_WINDOW_MS)
+        if (ms < 1000)
             text_print(window, sizeof(window), "; try %s=%llums", key, (unsigned long long)ms);
+        else if (ms <= LONGEST_WINDOW_MS)
+            text_print(window, sizeof(window), "; try %s=%llus", key,
+                       (unsigned long long)(ms + 999) / 1000);
     }
     raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s", claim->claim->source,
-          text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);
+          text_decimal(proven_ppm, half, 3, half < 1000000 ? 3 : 0),
+          text_decimal(allowed_ppm, allowed, 3, 3), window);
 }
 
 static void judge_claim(struct judged *judged, const struct claim *claims, size_t index,

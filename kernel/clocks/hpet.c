@@ -37,7 +37,7 @@ static enum clock_status probe(const struct platform *platform, struct clock_inf
     base = tabled ? platform->acpi.hpet_address : HPET_DEFAULT_ADDRESS;
     if (base < DEVICE_WINDOW_START || base > 0xfffffc00u || base % 8) {
         text_print(reason, reason_size,
-                   "the ACPI table names 0x%llx, expected an address from 0xc0000000 to 4 GiB",
+                   "ACPI names 0x%llx, expected an address from 0xc0000000 to 4 GiB",
                    (unsigned long long)base);
         return CLOCK_ABSENT;
     }

@@ -42,8 +42,8 @@ void report_checks(const struct check *checks, size_t count, bool list, bool str
             continue;
         emit_text("  %s  %s (%s)\n", check_result_word(check->result), check->rule->id,
                   check->rule->proposal);
-        emit_text("        rule:  %s\n", check->rule->explanation);
-        emit_text("        found: %s\n", check->detail);
+        emit_wrapped("        rule:  ", check->rule->explanation);
+        emit_wrapped("        found: ", check->detail);
     }
 }
 

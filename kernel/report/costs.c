@@ -21,9 +21,9 @@ static void write_cost(const struct cost *cost, uint64_t millihertz)
     emit_text("  %-22s %7zu", cost->access, cost->samples);
     for (size_t i = 0; i < ARRAY_SIZE(cycles); i++)
         emit_text(" %9llu", (unsigned long long)cycles[i]);
-    emit_text(" ");
     for (size_t i = 0; i < ARRAY_SIZE(cycles) && millihertz; i++)
-        emit_text(" %8llu", (unsigned long long)rate_cycles_to_ns(cycles[i], millihertz));
+        emit_text("%s %8llu", i ? "" : " ",
+                  (unsigned long long)rate_cycles_to_ns(cycles[i], millihertz));
     emit_text("\n");
 }
 

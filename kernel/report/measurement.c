@@ -198,18 +198,33 @@ static const char *ppm(char out[DECIMAL_SIZE], uint64_t ppb)
     return text_decimal(out, ppb, 3, ppb < 9999999 ? 3 : 0);
 }
 
+// Whole ms where ns would not fit into the column.
+static const char *defect(char out[DECIMAL_SIZE], uint64_t ns)
+{
+    if (ns < 100000000)
+        return text_decimal(out, ns, 0, 0);
+    text_print(out, DECIMAL_SIZE, "%llu ms", (unsigned long long)ns / 1000000);
+    return out;
+}
+
+// Of 10 GHz and more a digit less.
+static const char *mhz(char out[DECIMAL_SIZE], uint64_t millihertz)
+{
+    return text_decimal(out, millihertz, 9, millihertz < 10000000000000ull ? 6 : 5);
+}
+
 static void write_row(const struct row *row)
 {
     char low[DECIMAL_SIZE], high[DECIMAL_SIZE], estimate[DECIMAL_SIZE];
-    char half[DECIMAL_SIZE], raw[DECIMAL_SIZE] = "-", limit[DECIMAL_SIZE];
+    char half[DECIMAL_SIZE], raw[DECIMAL_SIZE] = "-", limit[DECIMAL_SIZE], ns[DECIMAL_SIZE];
 
     if (row->raw)
         ppm(raw, rate_half_width_ppb(*row->raw));
-    emit_text("  %-15s %7llu %11s  %11s..%-11s %8s %8s %8s %8llu\n", row->clock,
-              (unsigned long long)row->samples, text_decimal(estimate, row->rate->estimate, 9, 6),
-              text_decimal(low, row->rate->low, 9, 6), text_decimal(high, row->rate->high, 9, 6),
+    emit_text("  %-15s %7llu %11s  %11s..%-11s %8s %8s %8s %8s\n", row->clock,
+              (unsigned long long)row->samples, mhz(estimate, row->rate->estimate),
+              mhz(low, row->rate->low), mhz(high, row->rate->high),
               ppm(half, rate_half_width_ppb(*row->rate)), raw, ppm(limit, row->limit_ppb),
-              (unsigned long long)row->defect_ns);
+              defect(ns, row->defect_ns));
 }
 
 static void write_rows(const struct measurement *measurement)

@@ -53,13 +53,10 @@ static void on_window(const struct measurement *measurement, const struct monito
         text_print(change, sizeof(change), "%12s ppb",
                    text_signed_decimal(ppb, window->change_ppb, 0, 0));
     }
-    emit_text("  %10s  %18s  %12s", at, text_decimal(rate, window->rate.estimate, 9, 9),
-              text_decimal(half, rate_half_width_ppb(window->rate), 3, 3));
     // What does not fit beside the numbers stands below them.
-    bool below = text.used > REMARKS_BESIDE;
-    if (change[0] || (odd[0] && !below))
-        emit_text("  %16s%s", change, below ? "" : odd);
-    emit_text("%s%s\n", below ? "\n             " : "", below ? odd : "");
+    emit_text("  %10s  %18s  %12s  %16s%s%s\n", at, text_decimal(rate, window->rate.estimate, 9, 9),
+              text_decimal(half, rate_half_width_ppb(window->rate), 3, 3), change,
+              text.used > REMARKS_BESIDE ? "\n             " : "", odd);
 }
 
 static void on_gap(const struct measurement *measurement, const struct gap *gap)

@@ -199,7 +199,8 @@ static void write_row(const struct vcpu *vcpu, size_t index, const struct vcpu *
                   (long long)vcpu->tsc_adjust, (long long)first->tsc_adjust);
     write_claims(vcpu, first);
     if (vcpu->differences)
-        emit_text("        %u differences to CPU 0; the first is %s\n", vcpu->differences,
+        emit_text("        %u difference%s to CPU 0; the first is\n          %s\n",
+                  vcpu->differences, vcpu->differences == 1 ? "" : "s",
                   describe_difference(text, vcpu));
 }
 
