@@ -92,6 +92,25 @@ enum check_result check_out_of_range(const struct check_input *input, struct tex
                      scan->max_basic, scan->cpu_vendor);
 }
 
+// Is this leaf one that some convention has a signature in?
+static bool is_base(uint32_t leaf)
+{
+    return !(leaf & 0xff) || (!(leaf & 0xf) && leaf < CPUID_HYPERVISOR_BASE + BLOCK_LEAVES);
+}
+
+// Is any base known but that of the first block?
+static bool other_base_is_known(const struct check_input *input)
+{
+    const struct block *block = &input->scan->blocks[0];
+
+    for (size_t i = 0; i < input->leaf_count; i++) {
+        uint32_t leaf = input->leaves[i].leaf;
+        if (leaf >> 28 == 4 && leaf != block->base && is_base(leaf))
+            return true;
+    }
+    return false;
+}
+
 enum check_result check_signature_repeats(const struct check_input *input, struct text *detail)
 {
     const struct scan *scan = input->scan;
@@ -102,6 +121,8 @@ enum check_result check_signature_repeats(const struct check_input *input, struc
         if (scan->blocks[i].repeats)
             return check_say(detail, CHECK_FAIL, "0x%08x is also at %u other bases",
                              scan->blocks[i].base, scan->blocks[i].repeats);
+    if (!other_base_is_known(input))
+        return check_say(detail, CHECK_SKIP, "no other base is known");
     return check_say(detail, CHECK_PASS, "%zu block%s", scan->block_count,
                      scan->block_count == 1 ? "" : "s");
 }
@@ -356,12 +377,6 @@ enum check_result check_vendor_spaces(const struct check_input *input, struct te
 }
 
 // --- Unknown blocks
-
-// Is this leaf one that some convention has a signature in?
-static bool is_base(uint32_t leaf)
-{
-    return !(leaf & 0xff) || (!(leaf & 0xf) && leaf < CPUID_HYPERVISOR_BASE + BLOCK_LEAVES);
-}
 
 // The first leaf of `entry` that belongs to the block beyond its signature leaf; 0: none does.
 static uint32_t touched(const struct cpuid_entry *entry, const struct block *block, uint32_t leaves,

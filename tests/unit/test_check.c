@@ -355,6 +355,12 @@ static void test_blocks(void **state)
     run_on_leaves(nameless, FAKE_ZEROS);
     expect("blocks-16-form", CHECK_FAIL, "0x40000040 holds data, but no signature leaf");
     expect("blocks-256-form", CHECK_SKIP, NULL);
+    run_on(KVM_PLAIN);
+    expect("signature-once", CHECK_PASS, "1 block");
+    leaves[0] = (struct cpuid_entry){0x40000000, 0, 1, 0, scan.first};
+    input.leaf_count = 1;
+    run_checks();
+    expect("signature-once", CHECK_SKIP, "no other base is known");
     run_on(KVM_UNDER_HYPERV);
     expect("blocks-256-form", CHECK_PASS, "1 block beside 0x40000000");
     forget(0x40000000);
