@@ -53,7 +53,8 @@ struct clock_info {
     // not examined, and its readings are good to posted_ticks.
     uint32_t posted_ms, posted_ticks;
     // What it shares its time base with: clocks of one class are one witness. Preset to
-    // "host-timebase" or, where they are the hardware's own, "hardware"; docs/clocks.md has the others.
+    // "host-timebase" or, where they are the hardware's own, "hardware"; docs/clocks.md has the
+    // others.
     const char *independence;
     char detail[64]; // where it is: "port 0x608", "0xfed00000, Intel 0x8086"
 };
