@@ -461,6 +461,8 @@ static void test_expectations(void **state)
     check_expectation(config, "clock:sundial:absent", "no such clock", false);
     check_expectation(config, "claim:leaf-0x40000010:ok", "ok", true);
     check_expectation(config, "claim:leaf-0x40000010:off", "ok", false);
+    check_expectation(config, "claim:vmware-call:absent", "absent", true);
+    check_expectation(config, "claim:xen-leaf-host:ok", "absent", false);
     // Absent is a source that is known, and states nothing.
     check_expectation(config, "claim:xen-leaf:absent", "absent", true);
     check_expectation(config, "claim:xen-leave:absent", "no such source", false);
