@@ -172,11 +172,14 @@ static void raise_wide(struct judged *judged, const struct judged_claim *claim,
     } else if (margin && measurement->window_ns) {
         uint64_t ms = wide_mul_div_up(measurement->window_ns, half, margin) / 1000000;
         ms += ms / 4 + 1;
+        bool seconds = ms >= 10000;
         if (ms <= LONGEST_WINDOW_MS)
-            text_print(window, sizeof(window), "; try %s=%llums", key, (unsigned long long)ms);
+            text_print(window, sizeof(window), "; try %s=%llu%s", key,
+                       (unsigned long long)(seconds ? ms / 1000 + 1 : ms), seconds ? "s" : "ms");
     }
     raise(judged, OUTCOME_INCONCLUSIVE, "%s: proven +-%s ppm, allowed %s%s", claim->claim->source,
-          text_decimal(proven_ppm, half, 3, 3), text_decimal(allowed_ppm, allowed, 3, 3), window);
+          text_decimal(proven_ppm, half, 3, half < 1000000 ? 3 : 0),
+          text_decimal(allowed_ppm, allowed, 3, 3), window);
 }
 
 static void judge_claim(struct judged *judged, const struct claim *claims, size_t index,

@@ -97,7 +97,7 @@ void report_end(const struct judged *judged, const uint64_t *guest_ns)
     char more[32] = "";
 
     if (judged->more)
-        text_print(more, sizeof(more), "; %u more reason%s above", judged->more,
+        text_print(more, sizeof(more), "; %u more reason%s", judged->more,
                    judged->more == 1 ? "" : "s");
     text_print(reason, sizeof(reason), "%s%s", judged->reason, more);
     emit_record("end");

@@ -66,7 +66,7 @@ def check_failed(lines, door):
     assert text_of("Expected", lines) == expected
     assert [line for line in lines if line.startswith('error: option "windwo=1": expected ')]
     verdict, last = [line for line in lines if line][-2:]
-    assert verdict == 'FAIL: 1 bad option; the first is "windwo=1"; 2 more reasons above'
+    assert verdict == 'FAIL: 1 bad option; the first is "windwo=1"; 2 more reasons'
     assert last == HALTED
 
 
