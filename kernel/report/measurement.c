@@ -198,18 +198,25 @@ static const char *ppm(char out[DECIMAL_SIZE], uint64_t ppb)
     return text_decimal(out, ppb, 3, ppb < 9999999 ? 3 : 0);
 }
 
+// A larger one is shown in milliseconds: the column has eight digits.
+#define DEFECT_SHOWN_NS 99999999
+
 static void write_row(const struct row *row)
 {
     char low[DECIMAL_SIZE], high[DECIMAL_SIZE], estimate[DECIMAL_SIZE];
     char half[DECIMAL_SIZE], raw[DECIMAL_SIZE] = "-", limit[DECIMAL_SIZE];
+    char defect[DECIMAL_SIZE];
 
     if (row->raw)
         ppm(raw, rate_half_width_ppb(*row->raw));
-    emit_text("  %-15s %7llu %11s  %11s..%-11s %8s %8s %8s %8llu\n", row->clock,
+    bool large = row->defect_ns > DEFECT_SHOWN_NS;
+    text_print(defect, sizeof(defect), "%llu%s",
+               (unsigned long long)(large ? row->defect_ns / 1000000 : row->defect_ns),
+               large ? " ms" : "");
+    emit_text("  %-15s %7llu %11s  %11s..%-11s %8s %8s %8s %8s\n", row->clock,
               (unsigned long long)row->samples, text_decimal(estimate, row->rate->estimate, 9, 6),
               text_decimal(low, row->rate->low, 9, 6), text_decimal(high, row->rate->high, 9, 6),
-              ppm(half, rate_half_width_ppb(*row->rate)), raw, ppm(limit, row->limit_ppb),
-              (unsigned long long)row->defect_ns);
+              ppm(half, rate_half_width_ppb(*row->rate)), raw, ppm(limit, row->limit_ppb), defect);
 }
 
 static void write_rows(const struct measurement *measurement)
