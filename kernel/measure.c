@@ -15,7 +15,6 @@
 #define GAP_NS       50000000u
 #define GAP_BUSY_NS  1000000000u
 #define QUIET_PARTS  50
-#define QUIET_ROUNDS 3
 
 const char *measurement_status_word(enum measurement_status status)
 {
@@ -191,14 +190,10 @@ static void look_for_gap(struct measurement *measurement, uint64_t last_tsc, uin
     // A report takes time as well, in which the guest does run.
     bool busy = measurement->busy;
     uint64_t limit = measurement->gap_limit_cycles * (busy ? GAP_BUSY_NS / GAP_NS : 1);
-    uint64_t quiet = measurement->gap_limit_cycles / (busy ? 1 : QUIET_PARTS);
+    uint64_t quiet = measurement->gap_limit_cycles / QUIET_PARTS;
 
     measurement->busy = false;
     if (tsc - last_tsc <= quiet)
-        return;
-    // In a slow guest nothing is read for as long between any two rounds.
-    uint64_t rounds = measurement->samples / measurement->count + 1;
-    if (tsc - last_tsc <= (last_tsc - measurement->base) / rounds * QUIET_ROUNDS)
         return;
     struct gap gap = {.after_cycles = last_tsc - measurement->base,
                       .before_cycles = tsc - measurement->base,

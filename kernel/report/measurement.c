@@ -198,12 +198,17 @@ static const char *ppm(char out[DECIMAL_SIZE], uint64_t ppb)
     return text_decimal(out, ppb, 3, ppb < 9999999 ? 3 : 0);
 }
 
-// Whole ms where ns would not fit into the column.
+// Whole ms, or s, where ns would not fit into the column.
 static const char *defect(char out[DECIMAL_SIZE], uint64_t ns)
 {
-    if (ns < 100000000)
-        return text_decimal(out, ns, 0, 0);
-    text_print(out, DECIMAL_SIZE, "%llu ms", (unsigned long long)ns / 1000000);
+    uint64_t ms = ns / 1000000;
+
+    if (ms < 100)
+        text_print(out, DECIMAL_SIZE, "%llu", (unsigned long long)ns);
+    else if (ms < 100000)
+        text_print(out, DECIMAL_SIZE, "%llu ms", (unsigned long long)ms);
+    else
+        text_print(out, DECIMAL_SIZE, "%llu s", (unsigned long long)ms / 1000);
     return out;
 }
 
