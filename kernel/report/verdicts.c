@@ -3,8 +3,11 @@
 
 #include "lib/text.h"
 
-static void write_verdict(const struct judged_claim *judged, bool measured)
+// `known`: is the rate of its clock proven at the end of the run? With duration= earlier windows
+// may have told.
+static void write_verdict(const struct judged_claim *judged, bool known)
 {
+    bool measured = known || judged->judgement.verdict != VERDICT_INCONCLUSIVE;
     const struct claim *claim = judged->claim;
     const struct judgement *judgement = &judged->judgement;
     char error[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];

@@ -133,8 +133,8 @@ def check(run: Run, door: str, early: bool) -> None:
         assert f", booted by {door}" in lines[0]
         assert lines[-1] == f"{result.upper()}: {run.records.end['reason']}"
         # The option line is shown as it was given.
-        wide = [line for line in lines if len(line) > TEXT_COLUMNS]
-        assert [line for line in wide if not line.startswith("options ")] == []
+        wide = [n for n in lines if len(n) > TEXT_COLUMNS and not n.startswith("options ")]
+        assert not wide, f"lines of over {TEXT_COLUMNS} columns: {wide}"
 
 
 def pvh_image(directory: Path) -> Path:
