@@ -30,7 +30,8 @@ static uint64_t most(int64_t low, int64_t high)
     return below > above ? below : above;
 }
 
-// In a pause a clock may have stood still for no longer than nothing was read, one that shows the
+// In a pause a clock may have stood still for no longer than nothing was read, or a little longer,
+// where a busy host stopped the clocks some time before it stopped the CPU. One that shows the
 // time of day may have run on while the TSC did not, and one that is programmed may have been
 // started anew.
 bool incident_is_pause(const struct measurement *measurement, const struct incident *incident)
@@ -55,7 +56,7 @@ bool incident_is_pause(const struct measurement *measurement, const struct incid
                         (uint64_t)incident->low_cycles <= incident->gap_cycles) ||
                        most(incident->low_cycles, incident->high_cycles) < size / CLEAR_PARTS;
             stood = true;
-        } else if (low < 0 && size <= incident->gap_cycles) {
+        } else if (low < 0 && size <= incident->gap_cycles + incident->gap_cycles / CLEAR_PARTS) {
             stood = true;
         } else if (!run->clock->restart) {
             return false;

@@ -46,6 +46,15 @@ def test_all_but_the_window_is_short():
     assert window < run.records.end["guest_ns"] < window + 300_000_000
 
 
+@pytest.mark.parametrize("smp", [1, 8])
+def test_a_smoke_run_stays_under_a_second(smp):
+    """With every default, costs and vCPUs included: 36 and 793 ms of guest time."""
+    run = boot(accel="icount", smp=smp)
+    assert run.status == PASS
+    assert run.records.records("bench") and len(run.records.records("vcpu")) == (smp if smp > 1 else 0)
+    assert run.records.end["guest_ns"] < 10**9
+
+
 def test_the_rate_can_be_expected():
     assert boot(accel="icount", options="window=30ms expect=tsc:1000000khz").status == PASS
     assert boot(accel="icount", options="window=30ms expect=tsc:1000200khz").status == FAIL

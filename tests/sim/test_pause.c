@@ -215,6 +215,11 @@ static void test_stop_under_kvm(void **state)
     struct record none;
     assert_false(record_find(result.com2.bytes, "offset", "clock", "pit", &none));
     expect_end("pass");
+    // A busy host stopped that clock 5 % earlier.
+    config = stopped_under_kvm(SECOND_NS, -SECOND_NS / 100 * 105);
+    run(&config);
+    expect(find("step", NULL, NULL), "kind", "pause");
+    expect_end("pass");
 }
 
 // A migration takes 20 ms, maybe while the monitor writes its report.
@@ -285,7 +290,7 @@ static void test_three_stops_of_a_slow_guest(void **state)
 static void test_no_pause(void **state)
 {
     (void)state;
-    static const int64_t pvclock_ns[] = {90000000, -2 * SECOND_NS};
+    static const int64_t pvclock_ns[] = {90000000, -2 * SECOND_NS, -SECOND_NS / 100 * 107};
 
     for (size_t i = 0; i < ARRAY_SIZE(pvclock_ns); i++) {
         struct sim_config config = stopped_under_kvm(SECOND_NS, pvclock_ns[i]);

@@ -145,29 +145,57 @@ static void test_a_tsc_that_stops_in_halt(void **state)
     expect(find("check", "id", "invariant-tsc"), "result", "skip");
 }
 
-// What the brackets, 480 ns each, leave open in 20 ms is 24 ppm for each of the two enclosures: 100
-// ppm are seen, one is not.
+// By how much the TSC has to run faster in this state until the enclosure parts from that of PAUSE,
+// in ppb; from the last run, in which both rates were the same.
+static int64_t parting_ppb(const char *state)
+{
+    struct record here = state_of(state), pause = state_of("pause");
+    int64_t low = 0, high = 0;
+
+    assert_true(record_thousandths(&here, "low_hz", &low) &&
+                record_thousandths(&pause, "high_hz", &high));
+    return (high - low) / (SIM_TSC_HZ / 1000000);
+}
+
 static void test_a_slower_tsc(void **state)
 {
     (void)state;
     struct sim_config config = machine();
 
-    config.tsc_halt_ppb = 1000;
-    config.tsc_load_ppb = 1000;
+    for (size_t i = 0; i < SIM_ACCESSES; i++)
+        config.latency[i].jitter_ns = 0;
+    run(&config);
+    int64_t halt = parting_ppb("halt"), load = parting_ppb("load");
+    // What the brackets, 480 ns each, leave open in 20 ms is 24 ppm for each of the two.
+    assert_in_range(halt, 20000, 60000);
+    assert_in_range(load, 20000, 60000);
+    config.tsc_halt_ppb = -halt * 95 / 100; // less is lost: it runs faster
+    config.tsc_load_ppb = -load * 95 / 100;
     run(&config);
     expect_state("halt", "same");
     expect_state("load", "same");
-    config.tsc_halt_ppb = 100000;
-    config.tsc_load_ppb = -100000;
+    assert_false(says("not constant"));
+    config.tsc_halt_ppb = -halt * 105 / 100;
+    config.tsc_load_ppb = 0;
     run(&config);
     expect_state("halt", "differs");
-    expect_state("load", "differs");
-    expect_enclosed("load", SIM_TSC_HZ / 10000 * 10001);
+    expect_state("load", "same");
     assert_true(says("its rate is another one in HLT"));
     config.tsc_halt_ppb = 0;
+    config.tsc_load_ppb = -load * 130 / 100; // an eighth of the time it reads clocks
     run(&config);
     expect_state("halt", "same");
+    expect_state("load", "differs");
+    expect_end("pass");
     assert_true(says("its rate is another one under load"));
+    // Half of the rate parts what differs from what stops.
+    config.tsc_load_ppb = 0;
+    config.tsc_halt_ppb = PPB / 200 * 95;
+    run(&config);
+    expect_state("halt", "differs");
+    config.tsc_halt_ppb = PPB / 200 * 105;
+    run(&config);
+    expect_state("halt", "stops");
 }
 
 static void test_one_source_is_enough(void **state)
