@@ -12,9 +12,9 @@
 #define BLIND_CYCLES (1ull << 34)
 // With duration=, so long without a reading is a gap: longer than a record takes on a serial line
 // of 115200 baud. After a report even a slow screen is allowed for.
-#define GAP_NS       50000000u
-#define GAP_BUSY_NS  1000000000u
-#define QUIET_PARTS  50
+#define GAP_NS      50000000u
+#define GAP_BUSY_NS 1000000000u
+#define QUIET_PARTS 50
 
 const char *measurement_status_word(enum measurement_status status)
 {
