@@ -106,6 +106,13 @@ static void test_stop_with_a_small_step(void **state)
 
 // --- The TSC runs on, and the devices do not
 
+static bool ends_with(const char *outcome)
+{
+    struct record end = find("end", NULL, NULL);
+
+    return record_is(&end, "result", outcome);
+}
+
 // What was taken back is gone for the guest: TSC and time of day jump, in QEMU's TCG after loadvm.
 // Only the next tick of the time of day tells it from a TSC that stepped.
 static void test_load(void **state)
@@ -119,31 +126,38 @@ static void test_load(void **state)
         config.rtc.clock.event_count = 0;
         run(&config);
         struct record found = find("step", NULL, NULL);
-        expect(found, "clock", "tsc");
-        expect(found, "kind", "step");
-        assert_true(inside(found, lengths_ns[i]));
-        expect_end("fail");
+        // The longest one ends the window: what little is read behind it depends on its moment, and
+        // may leave open what it was.
+        bool enough = lengths_ns[i] < 4 * SECOND_NS;
+        if (enough) {
+            expect(found, "clock", "tsc");
+            expect(found, "kind", "step");
+            assert_true(inside(found, lengths_ns[i]));
+            expect_end("fail");
+        }
+        assert_false(ends_with("pass"));
 
         step(&config.rtc.clock, 2300000000, lengths_ns[i]);
         run(&config);
         assert_int_equal(steps(), 1);
         found = find("step", NULL, NULL);
-        expect(found, "kind", "pause");
-        // The longest one ends the window, so that too little is read behind it.
-        if (lengths_ns[i] < 4 * SECOND_NS) {
+        if (enough) {
+            expect(found, "kind", "pause");
             expect(found, "clock", "more than one clock");
             assert_true(inside(find("offset", "clock", "hpet"), -lengths_ns[i]));
             assert_true(inside(find("offset", "clock", "rtc"), 0));
         }
-        expect_end("pass");
+        if (enough)
+            expect_end("pass");
+        assert_false(ends_with("fail"));
 
         // To save and to load took half a second, in which the TSC stood still as well.
         config.rtc.clock.event_count = 0;
         step(&config.rtc.clock, 2300000000, lengths_ns[i] + SECOND_NS / 2);
         run(&config);
         found = find("step", NULL, NULL);
-        expect(found, "kind", "pause");
-        if (lengths_ns[i] < 4 * SECOND_NS) {
+        if (enough) {
+            expect(found, "kind", "pause");
             // As long as the first tick behind it, which may be that of a second that it slept
             // through, leaves open whether the time of day is ahead, that has a say about the TSC
             // as well.
@@ -155,7 +169,9 @@ static void test_load(void **state)
             expect(found, "kind", "pause");
             assert_true(inside(found, SECOND_NS / 2));
         }
-        expect_end("pass");
+        if (enough)
+            expect_end("pass");
+        assert_false(ends_with("fail"));
     }
 }
 
