@@ -147,9 +147,7 @@ static void test_load(void **state)
             assert_true(inside(find("offset", "clock", "hpet"), -lengths_ns[i]));
             assert_true(inside(find("offset", "clock", "rtc"), 0));
         }
-        if (enough)
-            expect_end("pass");
-        assert_false(ends_with("fail"));
+        assert_true(ends_with(enough ? "pass" : "inconclusive") || (!enough && ends_with("pass")));
 
         // To save and to load took half a second, in which the TSC stood still as well.
         config.rtc.clock.event_count = 0;
@@ -169,9 +167,7 @@ static void test_load(void **state)
             expect(found, "kind", "pause");
             assert_true(inside(found, SECOND_NS / 2));
         }
-        if (enough)
-            expect_end("pass");
-        assert_false(ends_with("fail"));
+        assert_true(ends_with(enough ? "pass" : "inconclusive") || (!enough && ends_with("pass")));
     }
 }
 
