@@ -5,6 +5,7 @@
 
 #include "kernel/claims/claims.h"
 #include "kernel/vmware.h"
+#include "lib/span.h"
 #include "lib/text.h"
 
 #define PORT_SOURCE "vmware-port"
@@ -68,13 +69,16 @@ static size_t collect_by(enum machine_call call, const char *source, const char 
     return 1;
 }
 
-// QEMU, whatever CPUID says: with kvm=off, behind Hyper-V's leaves, or without the present bit.
+// QEMU, whatever CPUID hides: with kvm=off, behind Hyper-V's leaves, or without the present bit.
+// Not that around a hypervisor which passes ports through to its first guest: it states its own
+// TSC.
 static bool is_qemu(const struct platform *platform)
 {
     const struct signature *vendor = scan_vendor(&platform->scan);
 
-    return platform->fw_cfg.present || (vendor && (text_equal(vendor->vendor, "KVM") ||
-                                                   text_equal(vendor->vendor, "QEMU TCG")));
+    if (platform->fw_cfg.present)
+        return !vendor || !span_is_one_of(span_of(vendor->vendor), "Xen|ACRN|Jailhouse|Intel KGT");
+    return vendor && span_is_one_of(span_of(vendor->vendor), "KVM|QEMU TCG");
 }
 
 // Somebody that has the port, or does not say who they are.
@@ -82,7 +86,7 @@ static bool is_askable(const struct platform *platform)
 {
     const struct scan *scan = &platform->scan;
 
-    return platform->fw_cfg.present ||
+    return (platform->fw_cfg.present && is_qemu(platform)) ||
            (scan->present &&
             (!scan_vendor(scan) || scan_has_vendor(scan, "VMware") || is_qemu(platform)));
 }

@@ -289,12 +289,14 @@ void random_field_machine(struct random_machine *machine, uint64_t seed, unsigne
     config->tsc.error_ppb = (int64_t)sim_random_range(&random, 0, 1000000) - 500000;
     config->tsc.start_ticks = any_start(&random) >> 1;
     // Not what no report can know: how far real crystals are off, and, in a window this short, that
-    // bhyve's PM timer is 720 ppm fast.
+    // bhyve's PM timer is 720 ppm fast. Nor a counter that is the TSC, scaled, and rounded.
     if (!config->cpuid.hypervisor_bit)
         config->pit.clock.error_ppb = config->hpet.clock.error_ppb =
             config->pm_timer.clock.error_ppb = config->lapic.clock.error_ppb = 0;
     if (config->pm_timer.clock.hz_denominator == 1199)
         config->pm_timer.clock = sim_clock_of(SIM_PM_TIMER_NOMINAL);
+    if (config->refcount.hz_numerator == SIM_TSC_HZ)
+        config->refcount = sim_clock_of(10000000, 1);
     make_latency(config, &random);
     make_delays(config, &random);
     // One whose time base moves in steps about as long as a reading may pass for a fine clock that

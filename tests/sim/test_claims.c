@@ -343,6 +343,16 @@ static void test_vmware(void **state)
     is_absent("vmware-port", "tsc", "18446744073.709552 MHz is outside 100 to 20000 MHz");
 }
 
+// A dom0 has the ports of the machine around Xen: what QEMU states there is not its TSC.
+static void test_vmport_around_xen(void **state)
+{
+    (void)state;
+    start("xen-hvm");
+    config.fw_cfg.present = true;
+    config.paravirt.backdoor = (struct sim_backdoor){.port = true, .gethz = true, .tsc_hz = 7};
+    is_absent("vmware-port", "tsc", "neither VMware nor QEMU");
+}
+
 static void test_vmware_not_asked(void **state)
 {
     (void)state;
@@ -698,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_xen_leaf),
         cmocka_unit_test(test_xen_time),
         cmocka_unit_test(test_vmware),
+        cmocka_unit_test(test_vmport_around_xen),
         cmocka_unit_test(test_vmware_not_asked),
         cmocka_unit_test(test_vmware_call),
         cmocka_unit_test(test_msr_0xce),
