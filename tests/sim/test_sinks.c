@@ -517,8 +517,8 @@ static void test_the_page_tells_what_is_wrong(void **state)
     assert_non_null(strstr(result.screen, "\nerror: option \"wind=1\": expected key=value, "));
     assert_non_null(strstr(result.screen, "\nerror: option \"skew=1\": expected a duration "));
     assert_non_null(strstr(result.screen, "\nand 1 more errors and warnings\n"));
-    assert_non_null(strstr(result.screen,
-                           "\nFAIL: 4 bad options; the first is \"wind=1\"; 2 more reasons"));
+    assert_non_null(
+        strstr(result.screen, "\nFAIL: 4 bad options; the first is \"wind=1\"; 2 more reasons"));
     // Without all that the page does not speak of it.
     start("");
     run(&config);
