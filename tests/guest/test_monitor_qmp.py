@@ -179,7 +179,8 @@ def test_load_in_tcg(runs):
         # No more than that: the guest may not have read its TSC to the last.
         assert 0 < pauses["tsc"]["low_ns"] <= stood.most, (stood, pauses)
     else:
-        assert list(pauses) == ["more than one clock"]
+        # Where saving and loading took a second or more, the CMOS clock is ahead by that, besides.
+        assert set(pauses) - {"rtc"} == {"more than one clock"}
         hpet = offsets["hpet"]
         assert 0 < -hpet["high_ns"] <= stood.most, (stood, hpet)
         # It agrees with the TSC; that is how it is known.
