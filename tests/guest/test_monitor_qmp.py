@@ -179,7 +179,8 @@ def test_load_in_tcg(runs):
         # No more than that: the guest may not have read its TSC to the last.
         assert 0 < pauses["tsc"]["low_ns"] <= stood.most, (stood, pauses)
     else:
-        assert list(pauses) == ["more than one clock"]
+        # If it went ahead by less than that, it says so later, at its next tick.
+        assert [clock for clock in pauses if clock != "rtc"] == ["more than one clock"]
         hpet = offsets["hpet"]
         assert 0 < -hpet["high_ns"] <= stood.most, (stood, hpet)
         # It agrees with the TSC; that is how it is known.
