@@ -15,6 +15,7 @@
 #define GAP_NS      50000000u
 #define GAP_BUSY_NS 1000000000u
 #define QUIET_PARTS 50
+#define QUIET_GAPS  4 // so long after it, in gaps, a shorter one counts
 
 const char *measurement_status_word(enum measurement_status status)
 {
@@ -200,8 +201,13 @@ static void look_for_gap(struct measurement *measurement, uint64_t last_tsc, uin
                       .window = measurement->window,
                       .window_began = measurement->window_began,
                       .window_at_ns = measurement->window_at_ns};
-    measurement->quiet_after = gap.after_cycles;
-    measurement->quiet_before = gap.before_cycles;
+    // In a slow guest shorter ones follow before a clock shows what happened in this one.
+    if (gap.before_cycles - gap.after_cycles >=
+            measurement->quiet_before - measurement->quiet_after ||
+        gap.after_cycles > measurement->quiet_before + QUIET_GAPS * measurement->gap_limit_cycles) {
+        measurement->quiet_after = gap.after_cycles;
+        measurement->quiet_before = gap.before_cycles;
+    }
     if (tsc - last_tsc <= limit)
         return;
     if (measurement->gap_count < GAPS_MAX)

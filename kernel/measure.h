@@ -161,7 +161,7 @@ struct measurement {
     uint64_t gap_limit_cycles; // a longer time without a reading is a gap; 0: not looked for
     struct gap gaps[GAPS_MAX]; // that were not told yet
     size_t gap_count;          // may exceed GAPS_MAX
-    // The last time without a reading of a fiftieth of that, or longer.
+    // The last time without a reading of a fiftieth of that, or longer; the longest of late.
     uint64_t quiet_after, quiet_before;
     bool busy; // a report was written since the last reading
 

@@ -350,7 +350,8 @@ void report_vcpus(const struct smp *smp, const struct measurement *measurement)
         emit_text("; the same in %zu CPUID leaves and MSRs", smp->rows);
     emit_text("\n");
     if (smp->listed > smp->count)
-        emit_note("info", "%zu vCPUs are listed, %zu were examined", smp->listed, smp->count);
+        emit_note("info", "%zu vCPUs are listed, %zu were examined: %s", smp->listed, smp->count,
+                  smp->count == VCPUS_MAX ? "it takes no more" : "cpus=");
     write_summary(smp, unit);
     write_rows(smp, unit);
     write_faults(smp);

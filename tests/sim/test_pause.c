@@ -275,6 +275,15 @@ static void test_three_stops_of_a_slow_guest(void **state)
     assert_non_null(strstr(result.com1.bytes, " ms\r\n  pmtimer ")); // the HPET's defect
     expect_end("pass");
 
+    // As much lies between any two readings: the pause was the longest of late.
+    config.latency[SIM_TSC] = (struct sim_latency){1500000, 0, 0};
+    config.latency[SIM_PAUSE] = sim_latency_kvm[SIM_PAUSE];
+    run(&config);
+    assert_true(number(find("monitor", NULL, NULL), "pauses") >= 2);
+    assert_int_equal(number(find("monitor", NULL, NULL), "steps"), 0);
+    config.latency[SIM_TSC] = sim_latency_kvm[SIM_TSC];
+    config.latency[SIM_PAUSE] = slow;
+
     // That rounds are 20 ms apart does not explain that a clock stood still for 300 ms.
     config.delays.stall_count = 0;
     config.hpet.clock.event_count = config.pm_timer.clock.event_count = 0;

@@ -102,6 +102,7 @@ static void test_one_is_not_started(void **state)
     run(&config);
     assert_int_equal(record_count(result.com2.bytes, "vcpu"), 3);
     assert_int_equal(number(find("vcpus", NULL, NULL), "listed"), 4);
+    expect_text("4 vCPUs are listed, 3 were examined: cpus=");
 }
 
 static void test_without_a_madt(void **state)
