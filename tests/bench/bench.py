@@ -52,6 +52,7 @@ class Bench:
         self.one_ppm: list[Run] = []
         self.floors_s: list[float] = []
         self.speeds: list[Run] = []
+        self.silents_s: list[float] = []
         self.complete: list[Run] = []
         self.problems: list[str] = []
 
@@ -81,14 +82,19 @@ class Bench:
             self.linux_runs.append((busy, peers.boot(self.linux, self.accel)))
 
     def _pair(self) -> None:
-        """The floor, then the image: neighbours in time, so that they can be compared."""
+        """The floor, the image, and the image with a port that leads nowhere: neighbours in time, so
+        that they can be compared."""
         floor = watch(hypertick_qemu.command(BUILD / "floor.elf", self.accel, "", "stdio", "null"))
         run = boot(self.image, self.accel, SPEED_OPTIONS)
+        silent = watch(hypertick_qemu.command(self.image, self.accel, SPEED_OPTIONS, "null"))
         if floor.status != 33:
             self.problems.append(f"the floor image: QEMU ended with status {floor.status}")
+        elif silent.status not in hypertick_qemu.VERDICTS:
+            self.problems.append(f"without output: QEMU ended with status {silent.status}")
         elif self._check(run):
             self.floors_s.append(floor.end_s)
             self.speeds.append(run)
+            self.silents_s.append(silent.end_s)
 
     def _keep(self, runs: list[Run], run: Run) -> None:
         if self._check(run):
@@ -159,6 +165,7 @@ def speed(bench: Bench) -> dict[str, list[float]]:
         "first_byte_ms": [1e3 * run.watched.first_s for run in bench.speeds],
         "last_byte_ms": [1e3 * run.watched.last_s for run in bench.speeds],
         "end_ms": [1e3 * run.watched.end_s for run in bench.speeds],
+        "silent_end_ms": [1e3 * silent for silent in bench.silents_s],
     }
 
 
@@ -169,6 +176,7 @@ def text_speed(times: dict[str, list[float]]) -> str:
         ("last_byte_ms", f"hypertick: start to last byte, less {SPEED_WINDOW_MS} ms window",
          SPEED_WINDOW_MS),
         ("end_ms", f"hypertick: start to exit, less {SPEED_WINDOW_MS} ms window", SPEED_WINDOW_MS),
+        ("silent_end_ms", "the same, text to nowhere and no records", SPEED_WINDOW_MS),
     ):  # fmt: skip
         own = [value - window_ms for value in times[name]]
         pairs = list(zip(own, times["floor_ms"]))
