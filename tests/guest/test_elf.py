@@ -125,10 +125,10 @@ def check_note(data: bytes) -> None:
 
 
 def check_segments(data: bytes) -> None:
-    """Within 1 to 4 MiB; nothing both writable and executable."""
+    """Within 1 to 6 MiB; nothing both writable and executable."""
     for segment in loads(data):
         assert 0x100000 <= segment["paddr"] == segment["vaddr"]
-        assert segment["paddr"] + segment["memsz"] <= 0x400000
+        assert segment["paddr"] + segment["memsz"] <= 0x600000
         assert segment["flags"] & (PF_W | PF_X) != PF_W | PF_X
 
 
@@ -185,7 +185,7 @@ BREAKERS: list[tuple[Callable[[bytes], None], Callable[[bytes], bytes]]] = [
     (check_note, with_word(lambda d: note_offset(d) + 12, int.from_bytes(b"Xen ", "little"))),
     (check_note, with_word(lambda d: note_offset(d) + 16, 0)),
     (check_segments, with_word(lambda d: header_offset(d, PT_LOAD) + 4, 7)),
-    (check_segments, with_word(lambda d: header_offset(d, PT_LOAD) + 40, 0x400000)),
+    (check_segments, with_word(lambda d: header_offset(d, PT_LOAD) + 40, 0x600000)),
     (check_size, lambda data: data + bytes(SIZE_MAX)),
 ]
 
