@@ -212,6 +212,18 @@ static const char *defect(char out[DECIMAL_SIZE], uint64_t ns)
     return out;
 }
 
+// In thousands or millions where it would not fit into the column: after half a minute and more.
+static const char *samples(char out[DECIMAL_SIZE], uint64_t count)
+{
+    uint64_t unit = count < 10000000 ? 1 : count < 1000000000 ? 1000 : 1000000;
+
+    text_print(out, DECIMAL_SIZE, "%llu%s", (unsigned long long)(count / unit),
+               unit == 1      ? ""
+               : unit == 1000 ? "k"
+                              : "M");
+    return out;
+}
+
 // Of 10 GHz and more a digit less.
 static const char *mhz(char out[DECIMAL_SIZE], uint64_t millihertz)
 {
@@ -222,11 +234,12 @@ static void write_row(const struct row *row)
 {
     char low[DECIMAL_SIZE], high[DECIMAL_SIZE], estimate[DECIMAL_SIZE];
     char half[DECIMAL_SIZE], raw[DECIMAL_SIZE] = "-", limit[DECIMAL_SIZE], ns[DECIMAL_SIZE];
+    char count[DECIMAL_SIZE];
 
     if (row->raw)
         ppm(raw, rate_half_width_ppb(*row->raw));
-    emit_text("  %-15s %7llu %11s  %11s..%-11s %8s %8s %8s %8s\n", row->clock,
-              (unsigned long long)row->samples, mhz(estimate, row->rate->estimate),
+    emit_text("  %-15s %7s %11s  %11s..%-11s %8s %8s %8s %8s\n", row->clock,
+              samples(count, row->samples), mhz(estimate, row->rate->estimate),
               mhz(low, row->rate->low), mhz(high, row->rate->high),
               ppm(half, rate_half_width_ppb(*row->rate)), raw, ppm(limit, row->limit_ppb),
               defect(ns, row->defect_ns));
